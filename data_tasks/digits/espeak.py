@@ -1,0 +1,88 @@
+"""Text to sound by espeak-ng. Knows no digits and no spectrograms.
+
+The library draws from a random state that lives as long as the process and that no call resets: the second "seven"
+differs from the first. So every batch is spoken by a fresh process, and the same batch is the same to the last bit.
+"""
+
+import dataclasses
+import importlib.metadata
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from unified_io.errors import DataError
+
+PACKAGE = "espeakng-loader"
+WORKER = Path(__file__).with_name("espeak_worker.py")
+REMEDY = f"`pip install --force-reinstall {PACKAGE}`, or give recordings by DIGITS_SPEECH_DIR"
+
+
+@dataclasses.dataclass(frozen=True)
+class Utterance:
+    """One line to speak.
+
+    Attributes:
+      text: What is said.
+      voice: espeak-ng's accent, plus a variant: "gmw/en-US+f2".
+      rate: Words per minute.
+      pitch: 0 to 100; 50 is the voice's own.
+    """
+
+    text: str
+    voice: str
+    rate: int
+    pitch: int
+
+
+def version() -> str:
+    """Returns the version of the package that brings espeak-ng.
+
+    Raises:
+      DataError: It is not installed.
+    """
+    if importlib.util.find_spec("espeakng_loader") is None:
+        raise DataError(
+            f"no espeak-ng to speak the digits; `pip install {PACKAGE}`, or give recordings by DIGITS_SPEECH_DIR"
+        )
+    return importlib.metadata.version(PACKAGE)
+
+
+def speak(utterances: Sequence[Utterance]) -> tuple[list[np.ndarray], int]:
+    """Returns the sound of every utterance, float32 in [-1, 1], and the sample rate in Hz.
+
+    Raises:
+      DataError: espeak-ng is missing or broken, or lacks a voice.
+    """
+    version()
+    import espeakng_loader
+
+    with tempfile.TemporaryDirectory(prefix="espeak-") as folder:
+        request, out = Path(folder, "request.json"), Path(folder, "samples")
+        body = {
+            "library": espeakng_loader.get_library_path(),
+            "data": espeakng_loader.get_data_path(),
+            "utterances": [dataclasses.astuple(utterance) for utterance in utterances],
+        }
+        request.write_text(json.dumps(body), encoding="utf-8")
+        # -P: this folder must not come before the standard library on the worker's path.
+        command = [sys.executable, "-P", str(WORKER), str(request), str(out)]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if done.returncode:
+            reason = done.stderr.strip().splitlines()[-1:] or [f"its process ended with {done.returncode}"]
+            raise DataError(f"espeak-ng failed: {reason[0]}; {REMEDY}")
+        return _parse(out.read_bytes(), len(utterances))
+
+
+def _parse(stored: bytes, count: int) -> tuple[list[np.ndarray], int]:
+    rate, position, sounds = int.from_bytes(stored[:4], "little"), 4, []
+    for _ in range(count):
+        length = int.from_bytes(stored[position : position + 4], "little")
+        sounds.append(np.frombuffer(stored, "<i2", length, position + 4).astype(np.float32) / 32768.0)
+        position += 4 + 2 * length
+    return sounds, rate

@@ -1,0 +1,97 @@
+"""Constraints: what may be written is written, and nothing else."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from unified_io.errors import ConfigError
+from unified_io.generation import constraints
+from unified_io.generation.decode import decode
+from unified_io.generation.sampling import Sampler
+
+V, EOS = 20, 1
+MEMBERS = np.isin(np.arange(V), [10, 11, 12, 13])
+
+
+def mask(*ids):
+    return np.isin(np.arange(V), ids)
+
+
+def allowed(constraint, index, logits=None):
+    logits = jnp.zeros((2, V)) if logits is None else logits
+    return np.isfinite(jax.jit(constraint)(logits, jnp.asarray(index)))
+
+
+def test_allow_and_below():
+    for index in (0, 7):
+        np.testing.assert_array_equal(allowed(constraints.allow(MEMBERS), index), np.stack([MEMBERS] * 2))
+        np.testing.assert_array_equal(allowed(constraints.below(6), index)[0], np.arange(V) < 6)
+
+
+def test_what_is_allowed_keeps_its_logit():
+    logits = jnp.asarray(np.random.default_rng(0).normal(size=(3, V)), jnp.float32)
+    out = np.asarray(constraints.allow(MEMBERS)(logits, jnp.asarray(0)))
+    np.testing.assert_array_equal(out[:, MEMBERS], logits[:, MEMBERS])
+    assert np.all(out[:, ~MEMBERS] == -np.inf)
+
+
+def test_schedule_ends_or_repeats():
+    masks = np.stack([mask(3), mask(4, 5)])
+    once, again = constraints.schedule(masks), constraints.schedule(masks, repeat=True)
+    for constraint in (once, again):
+        np.testing.assert_array_equal(allowed(constraint, 0)[0], masks[0])
+        np.testing.assert_array_equal(allowed(constraint, 1)[1], masks[1])
+    assert allowed(once, 2).all()
+    np.testing.assert_array_equal(allowed(again, 2)[0], masks[0])
+
+
+def test_chain_is_the_intersection():
+    both = constraints.chain(constraints.allow(mask(2, 3, 4)), constraints.below(4))
+    np.testing.assert_array_equal(allowed(both, 0)[0], mask(2, 3))
+    assert allowed(constraints.chain(), 0).all()
+
+
+def test_forbid_before():
+    constraint = constraints.forbid_before(2, mask(EOS))
+    for index, may_end in enumerate([False, False, True]):
+        row = allowed(constraint, index)[0]
+        assert row[EOS] == may_end and row.sum() == V - 1 + may_end
+
+
+def test_prefer_is_decided_row_by_row():
+    logits = jnp.zeros((2, V)).at[1, 10].set(5.0)  # members hold 0.2 of the first row, 0.91 of the second
+    constraint = constraints.prefer(MEMBERS, 0.5)
+    rows = allowed(constraint, 0, logits)
+    assert rows[0].all()
+    np.testing.assert_array_equal(rows[1], MEMBERS)
+
+
+def test_groups_are_whole_and_nothing_else_is_written():
+    def step(state, ids, index):
+        return state, state
+
+    state = jnp.asarray(np.random.default_rng(1).normal(size=(50, V)), jnp.float32).at[:, EOS].add(1)
+    tokens, _ = decode(
+        step,
+        state,
+        batch_size=50,
+        length=30,
+        sampler=Sampler(),
+        rng=jax.random.key(0),
+        eos_id=EOS,
+        constraint=constraints.groups(MEMBERS, 3, EOS),
+    )
+    lengths = set()
+    for row in np.asarray(tokens):
+        end = np.flatnonzero(row == EOS)[0] if (row == EOS).any() else len(row)
+        assert end % 3 == 0 and MEMBERS[row[:end]].all()
+        lengths.add(int(end))
+    assert len(lengths) > 3
+
+
+def test_mistakes_are_named():
+    with pytest.raises(ConfigError, match="wanted a bool mask"):
+        constraints.allow(np.array([3, 4]))
+    with pytest.raises(ConfigError, match="mask 1 of the schedule allows no token"):
+        constraints.schedule(np.stack([mask(3), mask()]))

@@ -1,0 +1,123 @@
+"""Samplers against a slow NumPy reference."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from unified_io.errors import ConfigError
+from unified_io.generation.sampling import Sampler, keep_top_k, keep_top_p, row_keys
+
+
+def softmax(x):
+    e = np.exp(x - x.max())
+    return e / e.sum()
+
+
+def reference_kept(logits, top_k, top_p):
+    """Token ids kept in one row: the nucleus first, then the k likeliest of it."""
+    order = np.argsort(-logits)
+    kept, total = [], 0.0
+    for id in order:
+        kept.append(id)
+        total += softmax(logits)[id]
+        if total >= top_p:
+            break
+    return set((kept[:top_k] if top_k else kept) if top_p < 1 else (order[:top_k] if top_k else order))
+
+
+@pytest.mark.parametrize(
+    "top_k, top_p", [(0, 1.0), (1, 1.0), (5, 1.0), (0, 0.3), (0, 0.95), (3, 0.9), (30, 0.5), (99, 0.5)]
+)
+def test_kept_tokens(top_k, top_p):
+    logits = np.random.default_rng(0).normal(size=(20, 50)).astype(np.float32) * 2
+    kept = jnp.asarray(logits)
+    if top_p < 1:
+        kept = keep_top_p(kept, top_p)
+    if top_k:
+        kept = keep_top_k(kept, top_k)
+    for row, logit in zip(np.asarray(kept), logits, strict=True):
+        assert set(np.flatnonzero(np.isfinite(row))) == reference_kept(logit, top_k, top_p)
+        np.testing.assert_array_equal(row[np.isfinite(row)], logit[np.isfinite(row)])
+
+
+def test_top_p_keeps_the_best_and_all_at_the_limits():
+    logits = jnp.asarray(np.random.default_rng(1).normal(size=(4, 1000)), jnp.float32)
+    assert np.isfinite(keep_top_p(logits, 1e-6)).sum() == 4
+    assert np.isfinite(keep_top_p(logits, np.nextafter(1, 0))).sum() >= 4 * 995
+
+
+def test_ties_are_kept():
+    logits = jnp.asarray([[1.0, 3.0, 3.0, 0.0]])
+    np.testing.assert_array_equal(np.isfinite(keep_top_k(logits, 1))[0], [False, True, True, False])
+
+
+def frequencies(sampler, logits, draws):
+    keys = jax.random.split(jax.random.key(0), draws)
+    tokens = jax.jit(sampler)(jnp.broadcast_to(logits, (draws, len(logits))), keys)
+    return np.bincount(np.asarray(tokens), minlength=len(logits)) / draws
+
+
+def test_frequencies_follow_the_tempered_softmax():
+    logits = np.array([1.0, 0.2, -0.5, 2.0, -3.0])
+    found = frequencies(Sampler(temperature=0.7), logits, 40_000)
+    np.testing.assert_allclose(found, softmax(logits / 0.7), atol=0.01)
+
+
+def test_the_nucleus_is_measured_before_the_temperature():
+    """At temperature 5 softmax is flat, so a nucleus measured after it would keep all four tokens."""
+    logits = np.log([0.6, 0.3, 0.06, 0.04])
+    found = frequencies(Sampler(temperature=5.0, top_p=0.85), logits, 20_000)
+    expected = np.append(softmax(logits[:2] / 5), [0, 0])
+    np.testing.assert_allclose(found, expected, atol=0.015)
+
+
+def test_greedy_and_the_limit_of_low_temperature():
+    logits = jnp.asarray(np.random.default_rng(2).normal(size=(64, 30)), jnp.float32)
+    best = np.argmax(logits, -1)
+    for sampler in (Sampler(temperature=0), Sampler(temperature=1e-5), Sampler(top_k=1), Sampler(top_p=1e-6)):
+        np.testing.assert_array_equal(sampler(logits, jax.random.key(3)), best)
+
+
+def test_forbidden_tokens_are_never_drawn():
+    logits = jnp.where(jnp.arange(40)[None] < 3, 0.0, -jnp.inf) * jnp.ones((200, 1))
+    for sampler in (Sampler(), Sampler(top_p=0.99), Sampler(top_k=10), Sampler(temperature=100.0)):
+        assert np.asarray(sampler(logits, jax.random.key(0))).max() < 3
+
+
+def test_same_key_same_tokens_whatever_the_batch():
+    logits = jnp.asarray(np.random.default_rng(4).normal(size=(8, 100)), jnp.float32)
+    sampler = Sampler(top_p=0.95)
+    tokens = sampler(logits, jax.random.key(5))
+    np.testing.assert_array_equal(tokens, sampler(logits, jax.random.key(5)))
+    np.testing.assert_array_equal(tokens[:3], sampler(logits[:3], jax.random.key(5)))
+    assert not np.array_equal(tokens, sampler(logits, jax.random.key(6)))
+    flat = sampler(jnp.zeros((8, 100)), jax.random.key(5))
+    assert len(set(np.asarray(flat).tolist())) > 4  # rows have keys of their own
+
+
+def test_row_keys():
+    typed, raw = row_keys(jax.random.key(7), 3), row_keys(jax.random.PRNGKey(7), 3)
+    np.testing.assert_array_equal(jax.random.key_data(typed), jax.random.key_data(raw))
+    np.testing.assert_array_equal(jax.random.key_data(row_keys(typed, 3)), jax.random.key_data(typed))
+    with pytest.raises(ConfigError, match="4 rows"):
+        row_keys(typed, 4)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": -1},
+        {"temperature": 1e-9},
+        {"temperature": np.nan},
+        {"temperature": np.inf},
+        {"top_k": -1},
+        {"top_k": 2.5},
+        {"top_p": 0},
+        {"top_p": 1.1},
+        {"top_p": np.nan},
+    ],
+)
+def test_wrong_settings_are_named(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        Sampler(**wrong)

@@ -1,0 +1,1 @@
+"""Backbones: embeddings to hidden states. They never know where an embedding came from."""

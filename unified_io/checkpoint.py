@@ -1,0 +1,369 @@
+"""Checkpoints: saved atomically, verified by content, restored by name. The one place that knows orbax.
+
+A folder of checkpoints holds `checkpoint_<step>/state/`. Beside its arrays lies `manifest.json` with the hash of
+every file, written before the checkpoint becomes visible: a flipped bit is found, and not trained on.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import re
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from etils import epath
+
+from unified_io import pytree
+from unified_io.errors import CheckpointError
+
+_PREFIX = "checkpoint"
+_ITEM = "state"
+_MANIFEST = "manifest.json"
+_DAMAGED = "damaged_"
+# Orbax writes these last; they say when, not what.
+_UNHASHED = ("_CHECKPOINT_METADATA", "commit_success.txt")
+# Where parameters lie in a checkpoint of training: ours, and T5X's.
+_PARAMS_KEYS = ("params", "target")
+
+
+class _Handler(ocp.PyTreeCheckpointHandler):
+    """Writes the hash of every file before orbax makes the checkpoint visible."""
+
+    def finalize(self, directory: epath.Path) -> None:
+        super().finalize(directory)
+        folder = Path(directory)
+        files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in _UNHASHED]
+        hashes = {str(p.relative_to(folder)): _hash(p) for p in files}
+        (folder / _MANIFEST).write_text(json.dumps(hashes, indent=1))
+
+
+@ocp.args.register_with_handler(_Handler, for_save=True)
+@dataclasses.dataclass
+class _Save(ocp.args.PyTreeSave):
+    """What `_Handler` saves."""
+
+
+@ocp.args.register_with_handler(_Handler, for_restore=True)
+@dataclasses.dataclass
+class _Restore(ocp.args.PyTreeRestore):
+    """What `_Handler` restores."""
+
+
+class Checkpoints:
+    """The checkpoints of one run, in one folder: the newest `keep` stay.
+
+    Attributes:
+      directory: The folder; made if need be.
+    """
+
+    def __init__(self, directory: str | Path, keep: int = 2):
+        """Raises CheckpointError if the folder can not be written."""
+        self.directory = Path(directory).absolute()
+        self._damaged: set[int] = set()
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, step_prefix=_PREFIX, create=True, cleanup_tmp_directories=True
+        )
+        with _told(f"can not keep checkpoints in {self.directory}"):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            probe = self.directory / ".writable"
+            probe.touch()
+            probe.unlink()
+            self._manager = ocp.CheckpointManager(
+                self.directory, options=options, item_handlers={_ITEM: _Handler()}
+            )
+
+    def save(self, step: int, state: Any, notes: Mapping[str, Any] | None = None, wait: bool = False) -> None:
+        """Saves a state in the background; what the caller does to its arrays afterwards changes nothing.
+
+        Args:
+          step: The number under which it is found again; nothing happens if that is there already.
+          state: Any pytree of arrays.
+          notes: Small JSON values that belong to the state; `notes(step)` returns them.
+          wait: Return only when the checkpoint is complete.
+
+        Raises:
+          CheckpointError: If this or the previous save could not be written, or a newer checkpoint lies in the folder.
+        """
+        self._set_damaged_aside()
+        newest = self.latest()
+        if newest is not None and newest > step:
+            raise CheckpointError(
+                f"step {step} was not saved: {self.directory} holds the newer step {newest}; "
+                "move the newer checkpoints away, or continue from them"
+            )
+        with _told(f"can not save step {step} to {self.directory}"):
+            if step != newest:
+                tree = pytree.nested(pytree.named_leaves(state))
+                item = _Save(tree, custom_metadata={"step": step, "notes": dict(notes or {})})
+                self._manager.save(step, args=ocp.args.Composite(**{_ITEM: item}), force=True)
+            if wait:
+                self._manager.wait_until_finished()
+
+    def steps(self) -> list[int]:
+        """Returns the saved steps that are not known to be damaged, oldest first."""
+        return sorted(set(self._manager.all_steps()) - self._damaged)
+
+    def latest(self) -> int | None:
+        """Returns the newest step, or None."""
+        return max(self.steps(), default=None)
+
+    def restore(self, target: Any, step: int | None = None) -> Any:
+        """Returns a saved state, with the structure, dtypes and shardings of `target`.
+
+        The files are compared with their hashes first. Without a step, a damaged checkpoint is reported by a
+        warning that names the file, and the one before it is taken.
+
+        Args:
+          target: The state as arrays or shapes; see `pytree.abstract`.
+          step: Which one; None for the newest that is sound.
+
+        Raises:
+          CheckpointError: If there is none, or it is damaged, or it is of another structure than `target`.
+        """
+        self.wait()
+        if step is not None and step not in self.steps():
+            raise CheckpointError(f"no step {step} in {self.directory}; there are {self.steps() or 'none'}")
+        for candidate in reversed(self.steps()) if step is None else [step]:
+            folder = self._folder(candidate)
+            damage = _damage(folder, candidate)
+            if damage is None:
+                named = pytree.named_leaves(target)
+                _check(folder, _stored(folder), named)
+                return pytree.from_named(_read(folder, named), target)
+            if step is not None:
+                raise CheckpointError(f"checkpoint {folder.parent} is damaged: {damage}")
+            self._damaged.add(candidate)
+            warnings.warn(f"checkpoint {folder.parent} is damaged: {damage}; trying an older one", stacklevel=2)
+        raise CheckpointError(f"no sound checkpoint in {self.directory}")
+
+    def notes(self, step: int) -> dict[str, Any]:
+        """Returns the notes saved with a step."""
+        self.wait()
+        return _custom(self._folder(step)).get("notes", {})
+
+    def wait(self) -> None:
+        """Waits for saves that run in the background; raises CheckpointError if one failed."""
+        with _told(f"can not save to {self.directory}"):
+            self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits for saves that run in the background and lets go of the folder."""
+        with _told(f"can not save to {self.directory}"):
+            self._manager.wait_until_finished()
+            self._manager.close()
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _folder(self, step: int) -> Path:
+        return self.directory / f"{_PREFIX}_{step}" / _ITEM
+
+    def _set_damaged_aside(self) -> None:
+        """Renames damaged checkpoints, so that their steps can be saved anew and a person can look at them."""
+        if not self._damaged:
+            return
+        for step in self._damaged:
+            folder = self._folder(step).parent
+            aside = folder.with_name(_DAMAGED + folder.name)
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
+        self._damaged.clear()
+        self._manager.reload()
+
+
+@dataclasses.dataclass(frozen=True)
+class RestoreReport:
+    """What a restore did, by parameter name.
+
+    Attributes:
+      loaded: Taken from the file.
+      initialised: Not in the file; left as they were given.
+      unused: In the file, but not wanted.
+    """
+
+    loaded: tuple[str, ...]
+    initialised: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [f"loaded {len(self.loaded)} parameters"]
+        for title, names in (("left at initialisation", self.initialised), ("in the file but unused", self.unused)):
+            if names:
+                parts.append(f"{title} ({len(names)}): {', '.join(names)}")
+        return "\n".join(parts)
+
+
+def save_params(path: str | Path, params: Any) -> None:
+    """Saves parameters alone into a folder; what lay there before is replaced only when all is written.
+
+    Raises:
+      CheckpointError: If the folder can not be written, or holds something that is not saved parameters.
+    """
+    path = Path(path).absolute()
+    if path.exists() and not (path / _MANIFEST).is_file() and (not path.is_dir() or any(path.iterdir())):
+        raise CheckpointError(f"{path} exists and does not hold saved parameters; choose another folder")
+    fresh, old = (path.with_name(f".{path.name}.{suffix}") for suffix in ("new", "old"))
+    with _told(f"can not save parameters to {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with ocp.Checkpointer(_Handler()) as checkpointer:
+            checkpointer.save(fresh, args=_Save(pytree.nested(pytree.named_leaves(params))), force=True)
+        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            path.rename(old)
+        fresh.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def load_params(
+    path: str | Path,
+    target: Any = None,
+    expect_missing: tuple[str, ...] = (),
+    expect_unused: tuple[str, ...] = (),
+) -> tuple[Any, RestoreReport]:
+    """Loads parameters saved by `save_params`, or out of a checkpoint of training; prints what it did.
+
+    Args:
+      path: A folder of parameters, one checkpoint, or a folder of checkpoints (the newest is taken).
+      target: The parameters wanted, as arrays or shapes; None for all there are, as NumPy arrays.
+      expect_missing: Patterns of wanted names that the file may lack; `target` must hold arrays for these.
+      expect_unused: Patterns of names in the file that nobody needs.
+
+    Raises:
+      CheckpointError: If there is nothing to load, it is damaged, a shape differs, or a name is missing or unused
+        that was not expected.
+    """
+    folder, prefix = _find_params(Path(path).absolute())
+    if not (folder / _MANIFEST).is_file():
+        warnings.warn(f"{folder} has no {_MANIFEST}, so its content can not be verified", stacklevel=2)
+    elif (damage := _damage(folder)) is not None:
+        raise CheckpointError(f"{folder} is damaged: {damage}")
+    stored = {name.removeprefix(prefix): leaf for name, leaf in _stored(folder).items() if name.startswith(prefix)}
+    wanted = stored if target is None else pytree.named_leaves(target)
+    _check(folder, stored, wanted, expect_missing, expect_unused)
+    loaded = {name: leaf for name, leaf in wanted.items() if name in stored}
+    initialised = {name: leaf for name, leaf in wanted.items() if name not in stored}
+    abstract = [name for name, leaf in initialised.items() if isinstance(leaf, jax.ShapeDtypeStruct)]
+    if abstract:
+        raise CheckpointError(f"{_some(abstract)} not in {folder}; give initial values in target, not only shapes")
+    arrays = _read(folder, {prefix + name: leaf for name, leaf in loaded.items()}, as_numpy=target is None)
+    arrays = {name.removeprefix(prefix): leaf for name, leaf in arrays.items()} | initialised
+    params = pytree.nested(arrays) if target is None else pytree.from_named(arrays, target)
+    report = RestoreReport(tuple(loaded), tuple(initialised), tuple(sorted(stored.keys() - wanted.keys())))
+    print(f"{report}\nfrom {folder}")
+    return params, report
+
+
+def _find_params(path: Path) -> tuple[Path, str]:
+    """Returns the folder with the arrays, and what the names of parameters start with there."""
+    steps = [p for p in path.glob(f"{_PREFIX}_*") if p.name.removeprefix(f"{_PREFIX}_").isdigit()]
+    if steps:
+        path = max(steps, key=lambda p: int(p.name.removeprefix(f"{_PREFIX}_")))
+    for folder in (path, path / _ITEM):
+        if (folder / "_METADATA").is_file():
+            tops = {name.split("/")[0] for name in _stored(folder)}
+            keys = [key for key in _PARAMS_KEYS if key in tops] if folder.name == _ITEM else []
+            return folder, f"{keys[0]}/" if keys else ""
+    raise CheckpointError(f"{path} holds no saved parameters and no checkpoint")
+
+
+def _stored(folder: Path) -> dict[str, Any]:
+    """Returns shape and dtype of everything in a saved tree, by name."""
+    with _told(f"can not read {folder}"):
+        return pytree.named_leaves(_Handler().metadata(epath.Path(folder)).tree)
+
+
+def _custom(folder: Path) -> dict[str, Any]:
+    """Returns the metadata of our own that was saved with a tree."""
+    with _told(f"can not read {folder}"):
+        return _Handler().metadata(epath.Path(folder)).custom_metadata or {}
+
+
+def _read(folder: Path, named: Mapping[str, Any], as_numpy: bool = False) -> dict[str, Any]:
+    """Reads the named arrays out of a saved tree, with the dtypes and shardings given."""
+
+    def arguments(leaf: Any) -> ocp.RestoreArgs:
+        if as_numpy:
+            return ocp.RestoreArgs(restore_type=np.ndarray)
+        sharding = getattr(leaf, "sharding", None)
+        sharding = sharding or jax.sharding.SingleDeviceSharding(jax.devices()[0])
+        return ocp.ArrayRestoreArgs(dtype=leaf.dtype, sharding=sharding, global_shape=leaf.shape)
+
+    shapes = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in named.items()}
+    how = {name: arguments(leaf) for name, leaf in named.items()}
+    with _told(f"can not read {folder}"), ocp.Checkpointer(_Handler()) as checkpointer:
+        restore = _Restore(pytree.nested(shapes), restore_args=pytree.nested(how), partial_restore=True)
+        return pytree.named_leaves(checkpointer.restore(epath.Path(folder), args=restore))
+
+
+def _check(
+    folder: Path,
+    stored: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    expect_missing: tuple[str, ...] = (),
+    expect_unused: tuple[str, ...] = (),
+) -> None:
+    """Raises CheckpointError unless the names agree, but for the expected ones, and all shapes."""
+
+    def unexpected(names: Any, patterns: tuple[str, ...]) -> list[str]:
+        return sorted(name for name in names if not any(re.search(pattern, name) for pattern in patterns))
+
+    missing = unexpected(wanted.keys() - stored.keys(), expect_missing)
+    unused = unexpected(stored.keys() - wanted.keys(), expect_unused)
+    shapes = [
+        f"{name} is {tuple(stored[name].shape)}, wanted {tuple(wanted[name].shape)}"
+        for name in sorted(wanted.keys() & stored.keys())
+        if tuple(stored[name].shape) != tuple(wanted[name].shape)
+    ]
+    problems = [
+        f"{title} ({len(names)}): {_some(names)}"
+        for title, names in (("missing in it", missing), ("in it but not wanted", unused), ("other shapes", shapes))
+        if names
+    ]
+    if problems:
+        raise CheckpointError(f"{folder} is of another model. " + "; ".join(problems))
+
+
+def _damage(folder: Path, step: int | None = None) -> str | None:
+    """Returns what is wrong with the files of a saved tree, or None."""
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text())
+        for name, expected in manifest.items():
+            if _hash(folder / name) != expected:
+                return f"{name} changed since it was written"
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing"
+    except (OSError, ValueError, AttributeError) as error:
+        return f"{_MANIFEST} can not be read ({error})"
+    if step is not None and _custom(folder).get("step") != step:
+        return f"it holds step {_custom(folder).get('step')}"
+    return None
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _some(names: list[str], most: int = 10) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Turns errors of files and of orbax into a CheckpointError that starts with `what`."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{what}: {error}") from error

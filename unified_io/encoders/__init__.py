@@ -1,0 +1,1 @@
+"""Modality encoders: media to tokens. They never know the backbone that reads the tokens."""

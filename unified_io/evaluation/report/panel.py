@@ -1,0 +1,183 @@
+"""Media as HTML that needs no other file: PNG and WAV inside the page, strokes and boxes as SVG."""
+
+import base64
+import io
+import wave
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from unified_io.errors import DataError
+from unified_io.evaluation.report.exhibits import (
+    Box,
+    Gallery,
+    ImagePanel,
+    Item,
+    Panel,
+    SoundPanel,
+    StrokesPanel,
+    TextPanel,
+)
+from unified_io.evaluation.report.markup import Markup, element, join, paragraphs
+
+_SIDE = 112  # pixels of screen that a small picture is blown up to
+_DECIBELS = 70.0  # range of a spectrogram's colours
+# Dark to light at even steps of lightness, blue to yellow: safe for every kind of colour vision.
+_LADDER = np.array([(0, 18, 50), (40, 60, 108), (107, 110, 120), (172, 160, 102), (255, 232, 70)], np.float64)
+
+
+def gallery(shown: Gallery) -> Markup:
+    """Returns the items as cards, and how many of them are right."""
+    judged = [item.correct for item in shown.items if item.correct is not None]
+    right = f"{sum(judged)} of the {len(judged)} shown here are right." if judged else ""
+    return element(
+        "div",
+        element("h4", shown.title) if shown.title else None,
+        paragraphs(" ".join(filter(None, (shown.note, right))), class_="note"),
+        element("div", [_card(item) for item in shown.items], class_="cards"),
+        class_="block",
+    )
+
+
+def _card(item: Item) -> Markup:
+    mark = {True: "✓ right", False: "✗ wrong", None: ""}[item.correct]
+    kind = {True: "right", False: "wrong", None: "unjudged"}[item.correct]
+    return element(
+        "article",
+        element("p", element("b", mark), item.caption, class_="caption") if mark or item.caption else None,
+        _group("input", item.inputs),
+        element(
+            "div",
+            _group("output", item.outputs),
+            _group("expected", item.reference) if item.reference else None,
+            class_="outcome",
+        ),
+        class_=f"card {kind}",
+    )
+
+
+def _group(name: str, panels: tuple[Panel, ...]) -> Markup:
+    drawn = element("div", [_panel(panel) for panel in panels], class_="panels")
+    return element("div", element("small", name), drawn, class_=f"group {name}")
+
+
+def _panel(panel: Panel) -> Markup:
+    match panel:
+        case TextPanel():
+            drawn = element("blockquote", panel.text) if panel.text else element("blockquote", "(empty)", class_="note")
+        case ImagePanel():
+            drawn = _image(panel)
+        case SoundPanel():
+            drawn = _sound(panel)
+        case StrokesPanel():
+            drawn = _strokes(panel)
+        case _:
+            raise DataError(f"can not show a {type(panel).__name__}; want a text, image, sound or strokes panel")
+    return element("figure", drawn, element("figcaption", panel.label) if panel.label else None, class_="panel")
+
+
+def _image(panel: ImagePanel) -> Markup:
+    pixels = np.asarray(panel.pixels, np.float64)
+    if pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)) or not pixels.size:
+        raise DataError(f"picture has shape {pixels.shape}; want [h, w, 3] or [h, w]")
+    if not np.isfinite(pixels).all():
+        raise DataError("picture holds numbers that are not finite; mend what made it")
+    height, width = pixels.shape[:2]
+    scale = max(1, round(_SIDE / max(height, width)))
+    words = f"picture of {height} by {width} pixels"
+    picture = element("img", src=png((pixels.clip(0, 1) * 255).round()), alt=words, width=width * scale, height=height * scale)
+    over = None
+    if panel.boxes:
+        tall = 100.0 * height / width
+        over = element("svg", [_box(box, tall) for box in panel.boxes], viewBox=f"0 0 100 {tall:g}", class_="over")
+    return element("span", picture, over, class_="picture")
+
+
+def _box(box: Box, tall: float) -> Markup:
+    y1, x1, y2, x2 = (float(value) for value in box.yxyx)
+    kind = "truth" if box.truth else "predicted"
+    top, left = tall * y1, 100.0 * x1
+    return join(
+        element("rect", x=left, y=top, width=100.0 * (x2 - x1), height=tall * (y2 - y1), class_=kind),
+        element("text", box.label, x=left + 2.0, y=top + 11.0, class_=kind) if box.label else None,
+    )
+
+
+def _sound(panel: SoundPanel) -> Markup:
+    waveform = np.asarray(panel.waveform, np.float64)
+    if waveform.ndim != 1 or not waveform.size or not np.isfinite(waveform).all():
+        raise DataError(f"sound has shape {waveform.shape}; want [samples], at least one, all finite")
+    seconds = f"{len(waveform) / panel.sample_rate:.2f} s of sound"
+    return element(
+        "span",
+        element("img", src=png(spectrogram(waveform)), alt=f"spectrogram of {seconds}", class_="spectrogram"),
+        element("audio", controls=True, preload="metadata", src=wav(waveform, panel.sample_rate), aria_label=seconds),
+        class_="sound",
+    )
+
+
+def _strokes(panel: StrokesPanel) -> Markup:
+    points = np.asarray(panel.points, np.float64).reshape(-1, 3)
+    if not np.isfinite(points).all():
+        raise DataError("strokes hold numbers that are not finite; mend what made them")
+    drawn, lifted = [], []
+    runs: list[list[str]] = []
+    for index, (y, x, pen) in enumerate(points):
+        here = f"{100 * x:.1f},{100 * y:.1f}"
+        if pen >= 0.5 and index:
+            runs[-1].append(here)
+        else:
+            if runs:
+                lifted.append(element("polyline", points=f"{runs[-1][-1]} {here}", class_="lifted"))
+            runs.append([here])
+    for number, run in enumerate((run for run in runs if len(run) > 1), start=1):
+        x, y = (float(value) for value in run[0].split(","))
+        drawn.append(element("polyline", points=" ".join(run), class_=f"stroke s{number % 2}"))
+        drawn.append(element("circle", cx=x, cy=y, r=5.5, class_=f"start s{number % 2}"))
+        drawn.append(element("text", number, x=x, y=y + 2.8, text_anchor="middle"))
+    words = f"pen trajectory of {len(points)} points" if len(points) else "no strokes"
+    drawing = element(
+        "svg",
+        element("title", words),
+        lifted,
+        drawn,
+        None if len(points) else element("text", "(empty)", x=50, y=53, text_anchor="middle", class_="nothing"),
+        viewBox="-6 -6 112 112",
+        width=_SIDE,
+        height=_SIDE,
+        role="img",
+    )
+    return element("span", drawing, class_="strokes")
+
+
+def png(pixels: Float[np.ndarray, "h w 3"] | Float[np.ndarray, "h w"]) -> str:
+    """Returns a PNG as a data address; pixels are whole numbers in 0..255."""
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(file, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def wav(waveform: Float[np.ndarray, "n"], sample_rate: int) -> str:
+    """Returns a WAV with one channel of 16 bit as a data address; the waveform is clipped to [-1, 1]."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(int(sample_rate))
+        writer.writeframes((np.clip(waveform, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
+    return f"data:audio/wav;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def spectrogram(waveform: Float[np.ndarray, "n"], *, frames: int = 96) -> UInt8[np.ndarray, "64 f 3"]:
+    """Returns a picture of a sound: time to the right, pitch upwards, lighter is louder (70 dB below the loudest)."""
+    size = 256
+    padded = np.pad(np.asarray(waveform, np.float64), size // 2)
+    starts = np.linspace(0, len(padded) - size, frames).astype(int)
+    windows = padded[starts[:, None] + np.arange(size)] * np.hanning(size)
+    power = np.square(np.abs(np.fft.rfft(windows, axis=1)))[:, 1:]
+    power = power.reshape(frames, 64, 2).mean(axis=-1)
+    decibels = 10.0 * np.log10(power / max(power.max(), 1e-12) + 1e-12)
+    level = (1.0 + decibels.clip(-_DECIBELS, 0.0) / _DECIBELS) * (len(_LADDER) - 1)
+    colours = [np.interp(level, np.arange(len(_LADDER)), _LADDER[:, channel]) for channel in range(3)]
+    return np.stack(colours, axis=-1).transpose(1, 0, 2)[::-1].round().astype(np.uint8)

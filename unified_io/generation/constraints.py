@@ -1,0 +1,102 @@
+"""Which tokens may come next: functions (logits, step) -> logits, -inf where a token is forbidden.
+
+At every step at least one token must stay allowed. Build a constraint once and keep it: it is a new function each time.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from unified_io.errors import ConfigError
+
+Constraint = Callable[[Float[Array, "B V"], Int[Array, ""]], Float[Array, "B V"]]
+
+
+def chain(*constraints: Constraint) -> Constraint:
+    """Applies constraints one after the other: a token must be allowed by all of them."""
+
+    def apply(logits, index):
+        for constraint in constraints:
+            logits = constraint(logits, index)
+        return logits
+
+    return apply
+
+
+def allow(ids: Bool[np.ndarray, " V"]) -> Constraint:
+    """Allows the same ids at every step."""
+    return schedule(np.asarray(ids)[None], repeat=True)
+
+
+def below(limit: int) -> Constraint:
+    """Forbids ids from `limit` up, e.g. the rows that only pad an embedding table."""
+
+    def apply(logits, index):
+        return jnp.where(jnp.arange(logits.shape[-1])[None] < limit, logits, -jnp.inf)
+
+    return apply
+
+
+def forbid_before(step: int, ids: Bool[np.ndarray, " V"]) -> Constraint:
+    """Forbids ids until `step`, e.g. EOS before 1: at least one token."""
+    ids = _mask(ids, 1)
+
+    def apply(logits, index):
+        return jnp.where(ids[None] & (index < step), -jnp.inf, logits)
+
+    return apply
+
+
+def schedule(masks: Bool[np.ndarray, "n V"], repeat: bool = False) -> Constraint:
+    """Allows the ids of mask i at step i; after the last mask it starts again (`repeat`) or allows everything.
+
+    Raises:
+      ConfigError: A mask allows nothing.
+    """
+    masks = _mask(masks, 2)
+    if not masks.any(axis=1).all():
+        raise ConfigError(f"mask {np.argmin(masks.any(axis=1))} of the schedule allows no token at all")
+
+    def apply(logits, index):
+        allowed = jnp.asarray(masks)[index % len(masks)]
+        return jnp.where((allowed | (not repeat and index >= len(masks)))[None], logits, -jnp.inf)
+
+    return apply
+
+
+def groups(members: Bool[np.ndarray, " V"], size: int, eos_id: int) -> Constraint:
+    """Allows whole groups of `size` members, and EOS between groups: boxes of 4 location tokens, pen points of 3."""
+    inside = _mask(members, 1)
+    between = inside.copy()
+    between[eos_id] = True
+    return schedule(np.stack([between] + [inside] * (size - 1)), repeat=True)
+
+
+def prefer(members: Bool[np.ndarray, " V"], threshold: float) -> Constraint:
+    """Allows only members in rows where their summed probability exceeds `threshold`, else everything.
+
+    With location tokens as members: a model that is fairly sure of another box is not stopped by an EOS that is a
+    little likelier than every single coordinate.
+
+    Source: the released localisation rule (threshold 0.3; 0.5 for people and detection).
+    """
+    members = _mask(members, 1)
+
+    def apply(logits, index):
+        probability = jnp.sum(jnp.where(members[None], jax.nn.softmax(logits), 0), axis=-1, keepdims=True)
+        return jnp.where(members[None] | (probability <= threshold), logits, -jnp.inf)
+
+    return apply
+
+
+def _mask(ids: np.ndarray, rank: int) -> np.ndarray:
+    """Returns ids as a bool array; a list of ids in place of a mask is the mistake to catch."""
+    ids = np.asarray(ids)
+    if ids.dtype != bool or ids.ndim != rank:
+        raise ConfigError(
+            f"got {ids.dtype} of shape {list(ids.shape)}, wanted a bool mask with {rank} axes, the last of V"
+        )
+    return ids

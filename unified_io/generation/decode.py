@@ -1,0 +1,115 @@
+"""The decoding loop: a step function from ids to logits, run until every row has ended. Knows logits and ids only."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from unified_io.generation.constraints import Constraint
+from unified_io.generation.sampling import Sampler, row_keys
+
+StepFn = Callable[[Any, Int[Array, " B"], Int[Array, ""]], tuple[Float[Array, "B V"], Any]]
+"""(state, ids, index) -> (logits of the token at `index`, state); `ids` is the token before it."""
+
+PAD_ID = 0
+
+
+class _Loop(NamedTuple):
+    index: Int[Array, ""]
+    ids: Int[Array, " B"]
+    finished: Bool[Array, " B"]
+    tokens: Int[Array, "B length"]
+    log_probs: Float[Array, " B"]
+    state: Any
+
+
+def decode(
+    step_fn: StepFn,
+    state: Any,
+    *,
+    batch_size: int,
+    length: int,
+    sampler: Sampler,
+    rng: PRNGKeyArray,
+    eos_id: int | None = None,
+    start_id: int = 0,
+    constraint: Constraint | None = None,
+) -> tuple[Int[Array, "B length"], Float[Array, " B"]]:
+    """Produces tokens, one step at a time, and stops early when every row has ended.
+
+        step           0   1   2   3
+        ids given      0   7   9   1
+        tokens         7   9   1   0        (eos_id 1: what follows it is 0)
+
+    A row depends on its own state and key only, so batching requests does not change their answers: give `rng` as a
+    key a row where each request has a seed of its own.
+
+    Args:
+      step_fn: One step of the decoder; what it keeps between steps (a cache) is `state`, of constant shapes.
+      state: The state before the first step.
+      batch_size: Rows.
+      length: Tokens to produce at most; exactly as many where `eos_id` is None (images, sound).
+      sampler: Chooses from the logits.
+      rng: One key, or a key a row.
+      eos_id: The token that ends a row.
+      start_id: The token given to the first step.
+      constraint: Which tokens are allowed, see `constraints`; it does not touch the log-probabilities.
+
+    Returns:
+      Tokens, and for each row the summed log-probability that `step_fn` gives them, EOS included: the number that
+      scoring the same answer gives, whatever the sampler did.
+    """
+    keys = row_keys(rng, batch_size)
+
+    def running(loop: _Loop) -> Bool[Array, ""]:
+        return (loop.index < length) & ~jnp.all(loop.finished)
+
+    def step(loop: _Loop) -> _Loop:
+        logits, state = step_fn(loop.state, loop.ids, loop.index)
+        logits = logits.astype(jnp.float32)
+        allowed = logits if constraint is None else constraint(logits, loop.index)
+        step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, loop.index)
+        ids = jnp.where(loop.finished, PAD_ID, sampler(allowed, step_keys))
+        chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), ids[:, None], axis=-1)[:, 0]
+        return _Loop(
+            index=loop.index + 1,
+            ids=ids,
+            finished=loop.finished if eos_id is None else loop.finished | (ids == eos_id),
+            tokens=loop.tokens.at[:, loop.index].set(ids),
+            log_probs=loop.log_probs + jnp.where(loop.finished, 0.0, chosen),
+            state=state,
+        )
+
+    start = _Loop(
+        index=jnp.zeros((), jnp.int32),
+        ids=jnp.full(batch_size, start_id, jnp.int32),
+        finished=jnp.zeros(batch_size, bool),
+        tokens=jnp.full((batch_size, length), PAD_ID, jnp.int32),
+        log_probs=jnp.zeros(batch_size, jnp.float32),
+        state=state,
+    )
+    end = jax.lax.while_loop(running, step, start)
+    return end.tokens, end.log_probs
+
+
+def guided(step_fn: StepFn, scale: float) -> StepFn:
+    """Classifier-free guidance: a step of B rows from one of 2 B, of which the first B hold the prompt.
+
+    The other B hold the uninformative prompt and are given the tokens of the first. The logits are
+    (1 + scale) log p(with) - scale log p(without); a scale of 0 is no guidance.
+
+    Args:
+      step_fn: A step on 2 B rows; so must be the state given to `decode`.
+      scale: 10 for images in the paper.
+
+    Source: Unified-IO 2, section 6 on image generation.
+    """
+
+    def step(state: Any, ids: Int[Array, " B"], index: Int[Array, ""]) -> tuple[Float[Array, "B V"], Any]:
+        logits, state = step_fn(state, jnp.concatenate([ids, ids]), index)
+        prompted, blank = jnp.split(jax.nn.log_softmax(logits.astype(jnp.float32)), 2)
+        return (1 + scale) * prompted - scale * blank, state
+
+    return step

@@ -1,0 +1,1 @@
+"""One file a modality: raw field -> features -> embeddings, and hidden states -> logits -> raw field."""

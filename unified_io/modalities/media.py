@@ -1,0 +1,256 @@
+"""What images and sounds have in common: patches through a frozen or trained encoder on the way in, codes of a
+tokenizer on the way out. Knows neither pixels nor mels."""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from unified_io.modalities.base import (
+    Embedder,
+    Features,
+    FeatureSpec,
+    InputSequence,
+    Modality,
+    TargetModality,
+    TargetSequence,
+)
+from unified_io.nn.embed import Embed
+from unified_io.nn.dense import Dense
+from unified_io.nn.rope import angles_2d
+from unified_io.preprocess.patches import patch_mask, patchify
+
+CODE_OFFSET = 2  # token 0 starts a generation, 1 is reserved; code c is token c + 2
+
+
+@dataclasses.dataclass(frozen=True)
+class MediaInput(Modality):
+    """A picture-like array cut into patches. An item is one picture; masked patches take no place in the row.
+
+    Attributes:
+      patch: Side of a square patch.
+      position_scale: Factor on the rotary coordinates (4/3 in the released models).
+      frozen: Stop the gradient at the encoder's output.
+    """
+
+    patch: int = 16
+    position_scale: float = 1.0
+    frozen: bool = True
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width (frames and mels) of the array."""
+        raise TypeError(f"{type(self).__name__} must define size")
+
+    @property
+    def channels(self) -> int:
+        """Numbers a pixel holds."""
+        return 1
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        return self.size[0] // self.patch, self.size[1] // self.patch
+
+    @property
+    def slot_size(self) -> int:
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return f"{self.name}_inputs", f"{self.name}_input_masks"
+
+    def features(self) -> dict[str, FeatureSpec]:
+        dim = self.patch * self.patch * self.channels
+        return {
+            "patches": FeatureSpec((self.slot_size, dim), "float32", "normalised patches, row-major"),
+            "mask": FeatureSpec((self.slot_size,), "bool", "patches the encoder may see"),
+            "positions": FeatureSpec((self.slot_size,), "int32", "index of the patch on the grid"),
+        }
+
+    def pixels(self, raw: np.ndarray) -> tuple[Float[np.ndarray, "H W C"], np.ndarray]:
+        """Turns the raw field into a normalised array of `size` and the mask of its real pixels."""
+        raise TypeError(f"{type(self).__name__} must define pixels")
+
+    def item(self, raw: np.ndarray, keep: np.ndarray | None = None) -> Features:
+        """Features of one picture; `keep` is an optional pixel mask of what may be seen."""
+        array, mask = self.pixels(raw)
+        mask = patch_mask(mask, self.grid)
+        if keep is not None and np.size(keep):
+            mask = mask & patch_mask(np.asarray(keep, bool), self.grid)
+        return {
+            "patches": patchify(array, self.patch),
+            "mask": mask,
+            "positions": np.arange(self.slot_size, dtype=np.int32),
+        }
+
+    def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
+        raw = example.get(self.fields[0])
+        if raw is None or not np.size(raw):
+            return self.empty()
+        item = self.item(raw, example.get(self.fields[1]))
+        return {key: value[None] for key, value in item.items()}
+
+    def slots(self, features: Features) -> np.ndarray:
+        return features["mask"]
+
+    def encoder(self, config: Any) -> nn.Module:
+        """The modality encoder: (patches, mask, positions, grid) -> two levels of features."""
+        raise TypeError(f"{type(self).__name__} must define encoder")
+
+    @property
+    def encoder_name(self) -> str:
+        """Under which name the encoder is shared with the history of the same kind."""
+        return f"{self.name}_encoder"
+
+    def shared(self, config: Any) -> dict[str, nn.Module]:
+        return {self.encoder_name: self.encoder(config)}
+
+    def embedder(self, config: Any, shared: dict[str, nn.Module]) -> nn.Module:
+        return MediaInputEmbedder(config, self, shared[self.encoder_name])
+
+
+class MediaInputEmbedder(Embedder):
+    """Encodes a bank of media and projects [last ‖ second] features to the backbone's width."""
+
+    media: MediaInput
+    encoder: nn.Module
+
+    def setup(self):
+        super().setup()
+        self.projection = Dense(self.config.emb_dim, ("image_patch", "embed"), dtype=self.config.dtype)
+
+    def __call__(self, features: dict[str, Array], *, deterministic: bool = True) -> InputSequence:
+        levels = encode_media(self.encoder, self.media, features)
+        embeddings = self.mark(self.projection(jnp.concatenate(levels, axis=-1)))
+        scale, columns = self.media.position_scale, self.media.grid[1]
+        rows, cols = features["positions"] // columns, features["positions"] % columns
+        angles = angles_2d(scale * rows, scale * cols, self.config.head_dim)
+        groups = embeddings.shape[0]
+        return InputSequence(
+            embeddings.reshape(groups, -1, embeddings.shape[-1]), angles.reshape(groups, -1, angles.shape[-1])
+        )
+
+
+def encode_media(encoder: nn.Module, media: MediaInput, features: dict[str, Array]) -> tuple[Array, Array]:
+    """Runs the modality encoder over a bank [G, M, P, ...]; returns (last, second) features [G, M, P, W]."""
+    lead = features["mask"].shape[:2]
+    flat = {key: features[key].reshape(-1, *features[key].shape[2:]) for key in ("patches", "mask", "positions")}
+    levels = encoder(flat["patches"], flat["mask"], flat["positions"], grid=media.grid)
+    levels = tuple(level.reshape(*lead, *level.shape[1:]) for level in levels)
+    return jax.tree.map(jax.lax.stop_gradient, levels) if media.frozen else levels
+
+
+@dataclasses.dataclass(frozen=True)
+class CodeTarget(TargetModality):
+    """A picture-like array the decoder writes as codes of a frozen tokenizer. An item is one picture.
+
+    Attributes:
+      vocab_size: Rows of the token table: codes, two special tokens, and padding.
+    """
+
+    vocab_size: int = 16512
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (f"{self.name}_targets",)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels (frames, mels, 1) of the array."""
+        raise TypeError(f"{type(self).__name__} must define shape")
+
+    @property
+    def code_grid(self) -> tuple[int, int]:
+        """Rows and columns of codes, in the order they are written."""
+        raise TypeError(f"{type(self).__name__} must define code_grid")
+
+    @property
+    def columns(self) -> int:
+        return self.code_grid[1]
+
+    @property
+    def rotary_columns(self) -> int:
+        """Columns of the grid that rotary positions are taken from."""
+        return self.code_grid[1]
+
+    @property
+    def slot_size(self) -> int:
+        return self.code_grid[0] * self.code_grid[1]
+
+    @property
+    def length(self) -> int:
+        return self.slot_size
+
+    def features(self) -> dict[str, FeatureSpec]:
+        return {
+            "pixels": FeatureSpec(self.shape, "float32", "normalised array for the tokenizer"),
+            "mask": FeatureSpec((self.slot_size,), "bool", "codes that are real"),
+        }
+
+    def pixels(self, raw: np.ndarray) -> tuple[Float[np.ndarray, "H W C"], np.ndarray]:
+        """Turns the raw field into the tokenizer's normalised array and the mask of its real pixels."""
+        raise TypeError(f"{type(self).__name__} must define pixels")
+
+    def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
+        raw = example.get(self.fields[0])
+        if raw is None or not np.size(raw):
+            return self.empty()
+        array, mask = self.pixels(raw)
+        return {"pixels": array[None], "mask": patch_mask(mask, self.code_grid)[None]}
+
+    def slots(self, features: Features) -> np.ndarray:
+        return features["mask"]
+
+    def tokenizer(self) -> nn.Module:
+        """The tokenizer: encode(pixels) -> codes, decode(codes) -> pixels."""
+        raise TypeError(f"{type(self).__name__} must define tokenizer")
+
+    def embedder(self, config: Any, shared: dict[str, nn.Module]) -> nn.Module:
+        return CodeTargetEmbedder(config, self, self.tokenizer())
+
+
+class CodeTargetEmbedder(Embedder):
+    """Tokenizes a bank of targets inside the step, embeds the codes shifted by one, and writes them."""
+
+    target: CodeTarget
+    tokenizer: nn.Module
+
+    def setup(self):
+        super().setup()
+        self.table = Embed(self.target.vocab_size, self.config.emb_dim, dtype=self.config.dtype)
+
+    def __call__(self, features: dict[str, Array]) -> TargetSequence:
+        pixels = features["pixels"]
+        groups, items = pixels.shape[:2]
+        flat_pixels = pixels.reshape(-1, *pixels.shape[2:])
+        if self.is_initializing():
+            self.tokenizer(flat_pixels)  # scoring needs only its encoder, but its decoder has parameters too
+        codes = jax.lax.stop_gradient(self.tokenizer.encode(flat_pixels))
+        tokens = (codes + CODE_OFFSET).reshape(groups, items, -1)
+        inputs = jnp.pad(tokens, ((0, 0), (0, 0), (1, 0)))[:, :, :-1]
+        positions = jnp.broadcast_to(jnp.arange(tokens.shape[-1]), tokens.shape)
+        embeddings, angles = self.embed(inputs, positions)
+        flat = lambda x: x.reshape(groups, -1, *x.shape[3:])  # noqa: E731
+        return TargetSequence(flat(embeddings), flat(angles), flat(tokens))
+
+    def embed(
+        self, tokens: Int[Array, "*B"], positions: Int[Array, "*B"]
+    ) -> tuple[Float[Array, "*B D"], Float[Array, "*B half"]]:
+        """Embeds decoder inputs at their positions."""
+        columns = self.target.rotary_columns
+        angles = angles_2d(positions // columns, positions % columns, self.config.head_dim)
+        return self.mark(self.table(tokens)), angles
+
+    def logits(self, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
+        """Scores every code and the two special tokens."""
+        return self.table.attend(hidden)
+
+    def render(self, tokens: Int[Array, "B L"]) -> Float[Array, "B H W C"]:
+        """Turns generated tokens into the tokenizer's array; a token that is no code becomes the nearest code."""
+        codes = jnp.clip(tokens - CODE_OFFSET, 0, self.tokenizer.config.codebook_size - 1)
+        return self.tokenizer.decode(codes)

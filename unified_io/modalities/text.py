@@ -1,0 +1,173 @@
+"""Text in and text out: words, and whatever is written with them (boxes, points, numbers as location tokens)."""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from unified_io.modalities.base import (
+    Embedder,
+    Features,
+    FeatureSpec,
+    InputSequence,
+    Modality,
+    TargetModality,
+    TargetSequence,
+)
+from unified_io.nn.embed import Embed
+from unified_io.nn.rope import angles_1d
+from unified_io.vocab import BOS, EOS, Vocabulary
+
+TABLE = "text_token_embedder"
+
+
+@dataclasses.dataclass(frozen=True)
+class TextInput(Modality):
+    """The prompt. An item is one token; positions count from 0.
+
+    Attributes:
+      vocabulary: The text vocabulary, shared by everything that is written with text tokens.
+      max_length: Tokens kept, EOS included; a longer prompt is cut.
+    """
+
+    vocabulary: Vocabulary = Vocabulary()
+    max_length: int = 512
+
+    @property
+    def name(self) -> str:
+        return "text"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (f"{self.name}_inputs",)
+
+    def features(self) -> dict[str, FeatureSpec]:
+        return {
+            "tokens": FeatureSpec((), "int32", "text token id"),
+            "positions": FeatureSpec((), "int32", "place in the text, from 0"),
+        }
+
+    def tokenize(self, field: Any) -> list[int]:
+        """Turns the raw field into token ids without EOS; empty when absent."""
+        return self.vocabulary.encode(str(field)) if len(field) else []
+
+    def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
+        tokens = self.tokenize(example.get(self.fields[0], ""))
+        if not tokens:
+            return self.empty()
+        tokens = [*tokens[: self.max_length - 1], EOS]
+        return {"tokens": np.asarray(tokens, np.int32), "positions": np.arange(len(tokens), dtype=np.int32)}
+
+    def shared(self, config: Any) -> dict[str, nn.Module]:
+        return {TABLE: Embed(self.vocabulary.size, config.emb_dim, dtype=config.dtype)}
+
+    def embedder(self, config: Any, shared: dict[str, nn.Module]) -> nn.Module:
+        return TextInputEmbedder(config, shared[TABLE])
+
+
+class TextInputEmbedder(Embedder):
+    """Looks tokens up in the text table and adds the modality vector."""
+
+    table: nn.Module
+
+    def __call__(self, features: dict[str, Array], *, deterministic: bool = True) -> InputSequence:
+        embeddings = self.mark(self.table(features["tokens"]))
+        return InputSequence(embeddings, angles_1d(features["positions"], self.config.head_dim))
+
+
+@dataclasses.dataclass(frozen=True)
+class TextTarget(TargetModality):
+    """The answer. Several parallel answers (a list) are streams that do not see each other.
+
+    Attributes:
+      vocabulary: The text vocabulary.
+      max_length: Tokens kept, EOS included.
+    """
+
+    vocabulary: Vocabulary = Vocabulary()
+    max_length: int = 512
+
+    @property
+    def name(self) -> str:
+        return "text"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (f"{self.name}_targets",)
+
+    @property
+    def length(self) -> int:
+        return self.max_length
+
+    @property
+    def end_token(self) -> int | None:
+        return EOS
+
+    def features(self) -> dict[str, FeatureSpec]:
+        return {
+            "tokens": FeatureSpec((), "int32", "token to write"),
+            "inputs": FeatureSpec((), "int32", "token before it, the start token 0 in front"),
+            "positions": FeatureSpec((), "int32", "place in its answer, from 0"),
+            "streams": FeatureSpec((), "int32", "which parallel answer"),
+        }
+
+    def tokenize(self, field: Any) -> list[int]:
+        """Turns one answer into token ids without EOS; empty when absent."""
+        return self.vocabulary.encode(str(field)) if len(field) else []
+
+    def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
+        field = example.get(self.fields[0], "")
+        answers = [self.tokenize(answer) for answer in (field if isinstance(field, list) else [field])]
+        parts = []
+        for stream, tokens in enumerate(tokens for tokens in answers if tokens):
+            tokens = [*tokens[: self.max_length - 1], EOS]
+            parts.append(
+                {
+                    "tokens": tokens,
+                    "inputs": [BOS, *tokens[:-1]],
+                    "positions": range(len(tokens)),
+                    "streams": [stream] * len(tokens),
+                }
+            )
+        if not parts:
+            return self.empty()
+        return {key: np.concatenate([np.asarray(part[key], np.int32) for part in parts]) for key in parts[0]}
+
+    def streams(self, features: Features) -> np.ndarray:
+        return features["streams"]
+
+    def detokenize(self, rendered: np.ndarray) -> Any:
+        """Returns the text up to EOS."""
+        return self.vocabulary.decode([int(token) for token in rendered])
+
+    def shared(self, config: Any) -> dict[str, nn.Module]:
+        return {TABLE: Embed(self.vocabulary.size, config.emb_dim, dtype=config.dtype)}
+
+    def embedder(self, config: Any, shared: dict[str, nn.Module]) -> nn.Module:
+        return TextTargetEmbedder(config, shared[TABLE])
+
+
+class TextTargetEmbedder(Embedder):
+    """Text the decoder reads back, and the tied head that writes it."""
+
+    table: nn.Module
+
+    def __call__(self, features: dict[str, Array]) -> TargetSequence:
+        embeddings, angles = self.embed(features["inputs"], features["positions"])
+        return TargetSequence(embeddings, angles, features["tokens"])
+
+    def embed(
+        self, tokens: Int[Array, "*B"], positions: Int[Array, "*B"]
+    ) -> tuple[Float[Array, "*B D"], Float[Array, "*B half"]]:
+        """Embeds decoder inputs at their positions."""
+        return self.mark(self.table(tokens)), angles_1d(positions, self.config.head_dim)
+
+    def logits(self, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
+        """Scores every token of the vocabulary."""
+        return self.table.attend(hidden)
+
+    def render(self, tokens: Int[Array, "B L"]) -> Int[Array, "B L"]:
+        """Text needs no tokenizer network: tokens are what `detokenize` takes."""
+        return tokens

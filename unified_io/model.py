@@ -1,0 +1,228 @@
+"""UnifiedIO: an encoder-decoder that reads and writes any set of modalities. Knows no modality by name.
+
+    banks -> embedders -> one gather into rows -> encoder -> decoder -> one gather a target -> heads
+"""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int
+
+from unified_io.backbones.encoder_decoder import BackboneConfig, Decoder, Encoder
+from unified_io.errors import ConfigError, unknown
+from unified_io.loss import TargetOutput
+from unified_io.modalities.base import Modality, TargetModality, merge_shared
+from unified_io.nn import masks
+from unified_io.sequence import flatten_groups, gather, invert, split_groups
+
+
+@dataclasses.dataclass(frozen=True)
+class UnifiedIOConfig:
+    """The whole model: a backbone and the modalities it reads and writes.
+
+    Attributes:
+      backbone: Width, depth and heads of the encoder-decoder.
+      inputs: Input modalities; their order is the order of their banks.
+      targets: Target modalities, likewise.
+    """
+
+    backbone: BackboneConfig
+    inputs: tuple[Modality, ...]
+    targets: tuple[TargetModality, ...]
+
+    def __post_init__(self):
+        # gin hands lists over
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+        object.__setattr__(self, "targets", tuple(self.targets))
+        for kind, modalities in (("input", self.inputs), ("target", self.targets)):
+            names = [modality.name for modality in modalities]
+            if not names or len(set(names)) < len(names):
+                raise ConfigError(f"a model needs distinct {kind} modalities, got {names}")
+
+    def target(self, name: str) -> TargetModality:
+        """Finds a target modality by name.
+
+        Raises:
+          ConfigError: The model does not write it.
+        """
+        found = {modality.name: modality for modality in self.targets}
+        if name not in found:
+            raise unknown("target modality", name, found)
+        return found[name]
+
+
+@struct.dataclass
+class Encoded:
+    """What the decoder needs of the inputs: one row of encoder states each."""
+
+    hidden: Float[Array, "B S D"]
+    angles: Float[Array, "B S half"]
+    segment_ids: Int[Array, "B S"]
+
+
+class UnifiedIO(nn.Module):
+    """The any-to-any model.
+
+    Attributes:
+      config: What it is made of.
+    """
+
+    config: UnifiedIOConfig
+
+    def setup(self):
+        backbone = self.config.backbone
+        self.shared = merge_shared(self.config.inputs + self.config.targets, backbone)
+        self.input_embedders = {m.name: m.embedder(backbone, self.shared) for m in self.config.inputs}
+        self.target_embedders = {m.name: m.embedder(backbone, self.shared) for m in self.config.targets}
+        self.encoder = Encoder(backbone)
+        self.decoder = Decoder(backbone)
+
+    def __call__(self, batch: dict[str, Any], *, deterministic: bool = True) -> dict[str, TargetOutput]:
+        """Scores every target token of a packed batch.
+
+        Args:
+          batch: Banks and plan, as `data.packing.assemble` lays them out.
+          deterministic: False applies dropout (needs the "dropout" rng).
+
+        Returns:
+          Per target modality the logits, tokens and weights of its bank.
+        """
+        encoded = self.encode(batch, deterministic=deterministic)
+        hidden, banks = self._decode(batch, encoded, deterministic)
+        return self._score(batch, hidden, banks)
+
+    def encode(self, batch: dict[str, Any], *, deterministic: bool = True) -> Encoded:
+        """Embeds the input banks, lays their tokens out in rows and encodes the rows."""
+        plan = batch["encoder"]
+        banks = [
+            self.input_embedders[m.name](batch["inputs"][m.name], deterministic=deterministic)
+            for m in self.config.inputs
+        ]
+        x, angles = _rows(banks, plan["slots"])
+        segments = flatten_groups(plan["segment_ids"])
+        mask = masks.segments(segments, segments)
+        hidden = self.encoder(x, mask=mask, angles=angles, deterministic=deterministic)
+        return Encoded(hidden, angles, segments)
+
+    def _decode(self, batch, encoded: Encoded, deterministic: bool):
+        plan = batch["decoder"]
+        banks = {m.name: self.target_embedders[m.name](batch["targets"][m.name]) for m in self.config.targets}
+        y, angles = _rows(list(banks.values()), plan["slots"])
+        streams = flatten_groups(plan["segment_ids"])
+        hidden = self.decoder(
+            y,
+            encoded.hidden,
+            self_mask=masks.segments(streams, streams) & masks.causal(streams.shape[1]),
+            cross_mask=masks.segments(flatten_groups(plan["example_ids"]), encoded.segment_ids),
+            angles=angles,
+            encoded_angles=encoded.angles,
+            pattern_masks=self._patterns(flatten_groups(plan["slots"]), banks),
+            deterministic=deterministic,
+        )
+        groups = plan["slots"].shape[0]
+        return split_groups(hidden, groups).reshape(groups, -1, hidden.shape[-1]), banks
+
+    def _patterns(self, slots: Int[Array, "B T"], banks) -> Bool[Array, "patterns B 1 T T"] | None:
+        """The sparse patterns of every target that has a grid; elsewhere everything is allowed."""
+        if not self.config.backbone.sparse_patterns:
+            return None
+        batch, length = slots.shape
+        patterns = jnp.ones((len(masks.PATTERNS), batch, 1, length, length), bool)
+        start = 0
+        for modality in self.config.targets:
+            places = banks[modality.name].tokens.shape[1]
+            if modality.columns:
+                inside = (slots >= start) & (slots < start + places)
+                index = (slots - start) % modality.slot_size
+                own = masks.sparse(index, index, modality.columns)[:, :, None]
+                patterns = jnp.where(inside[None, :, None, :, None], own, patterns)
+            start += places
+        return patterns
+
+    def _score(self, batch, hidden: Float[Array, "G RT D"], banks) -> dict[str, TargetOutput]:
+        outputs = {}
+        for name, bank in banks.items():
+            head = batch["heads"][name]
+            collected = gather(hidden, head["positions"], invert(head["positions"], hidden.shape[1]))
+            logits = self.target_embedders[name].logits(collected)
+            outputs[name] = TargetOutput(logits, bank.tokens, head["weights"])
+        return outputs
+
+    def start(self, encoded: Encoded, length: int) -> Any:
+        """Prepares the cache of a generation of at most `length` tokens."""
+        return self.decoder.start_cache(encoded.hidden, encoded.angles, length)
+
+    def step(
+        self, cache: Any, tokens: Int[Array, " B"], index: Int[Array, ""], cross_mask: Bool[Array, "B S"], target: str
+    ) -> tuple[Float[Array, "B V"], Any]:
+        """Reads one token a row at position `index` and scores the next one.
+
+        Args:
+          cache: From `start` or the last step.
+          tokens: The previous token of every row; 0 at the start.
+          index: Position, the same for all rows.
+          cross_mask: Encoder places that hold real tokens.
+          target: Name of the modality that is being written.
+        """
+        embedder = self.target_embedders[target]
+        positions = jnp.broadcast_to(index, tokens.shape)[:, None]
+        y, angles = embedder.embed(tokens[:, None], positions)
+        patterns = None
+        if self.config.backbone.sparse_patterns:
+            length = cache["self"]["k"].shape[2]
+            columns = self.config.target(target).columns
+            own = masks.sparse(jnp.atleast_1d(index), jnp.arange(length), columns or length)
+            patterns = (own if columns else jnp.ones_like(own))[:, None, None]
+        hidden, cache = self.decoder.decode_step(
+            y, cache, index, cross_mask=cross_mask[:, None, None, :], angles=angles, pattern_masks=patterns
+        )
+        return embedder.logits(hidden[:, 0]), cache
+
+    def render(self, tokens: Int[Array, "B L"], target: str) -> Array:
+        """Turns generated tokens into what the modality's `detokenize` takes (codes become pixels)."""
+        return self.target_embedders[target].render(tokens)
+
+
+def _rows(banks: list, slots: Int[Array, "G R L"]) -> tuple[Float[Array, "B L D"], Float[Array, "B L half"]]:
+    """Concatenates banks and gathers their tokens into rows; also the angles that travel with them."""
+    groups, rows, length = slots.shape
+    index = slots.reshape(groups, rows * length)
+    embeddings = jnp.concatenate([bank.embeddings for bank in banks], axis=1)
+    angles = jnp.concatenate([bank.angles for bank in banks], axis=1)
+    inverse = invert(index, embeddings.shape[1])
+    place = lambda x: gather(x, index, inverse).reshape(groups * rows, length, x.shape[-1])  # noqa: E731
+    return place(embeddings), place(angles)
+
+
+def blank_batch(config: UnifiedIOConfig, *, items: int = 1, length: int = 4) -> dict[str, Any]:
+    """A batch of one row, all padding, of the shapes that initialising the model needs."""
+
+    def bank(modality: Modality) -> dict[str, np.ndarray]:
+        return {key: value[None] for key, value in modality.empty(items).items()}
+
+    def plan(places: int, *ids: str) -> dict[str, np.ndarray]:
+        padding = np.zeros((1, 1, length), np.int32)
+        return {"slots": padding + places, **{key: padding for key in ids}}
+
+    def head(modality: TargetModality) -> dict[str, np.ndarray]:
+        places = np.zeros((1, items * modality.slot_size))
+        return {"positions": (places + length).astype(np.int32), "weights": places.astype(np.float32)}
+
+    return {
+        "inputs": {m.name: bank(m) for m in config.inputs},
+        "targets": {m.name: bank(m) for m in config.targets},
+        "encoder": plan(items * sum(m.slot_size for m in config.inputs), "segment_ids"),
+        "decoder": plan(items * sum(m.slot_size for m in config.targets), "segment_ids", "example_ids"),
+        "heads": {m.name: head(m) for m in config.targets},
+    }
+
+
+def parameter_shapes(config: UnifiedIOConfig) -> Any:
+    """Shapes and logical axis names (boxed) of every parameter, without making one."""
+    model = UnifiedIO(config)
+    return jax.eval_shape(lambda: model.init(jax.random.key(0), blank_batch(config)))["params"]

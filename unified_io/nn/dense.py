@@ -1,0 +1,37 @@
+"""A matrix with the logical names of its two axes."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer, variance_scaling
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from unified_io.nn.parameter import parameter
+
+FAN_IN_NORMAL = variance_scaling(1.0, "fan_in", "normal")
+FAN_IN_TRUNCATED = variance_scaling(1.0, "fan_in", "truncated_normal")
+GLOROT_UNIFORM = variance_scaling(1.0, "fan_avg", "uniform")
+
+
+class Dense(nn.Module):
+    """`x @ kernel (+ bias)`: the kernel is float32 and has its final shape `[in, features]`, the product `dtype`.
+
+    Attributes:
+      features: Numbers out.
+      axes: Logical names of the kernel's axes (in, out); the bias carries the second.
+    """
+
+    features: int
+    axes: tuple[str, str]
+    use_bias: bool = False
+    kernel_init: Initializer = FAN_IN_TRUNCATED
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*B C"]) -> Float[Array, "*B D"]:
+        kernel = parameter(self, "kernel", self.kernel_init, (x.shape[-1], self.features), self.axes)
+        y = x.astype(self.dtype) @ kernel.astype(self.dtype)
+        if self.use_bias:
+            bias = parameter(self, "bias", nn.initializers.zeros, (self.features,), self.axes[1:])
+            y = y + bias.astype(self.dtype)
+        return y

@@ -1,0 +1,148 @@
+"""Who may look at whom: boolean patterns, True = allowed, queries before keys. They combine with `&` and `|`.
+
+A mask for attention has axes `[B, 1, Q, K]`: the 1 stands for all heads. Patterns of a grid take indices of
+tokens (row-major, counted within their own image or sound), so they hold for tokens anywhere in a packed row, and
+for one decoding step. In the drawings `x` is allowed, `.` is not; a line is a query, a column is a key.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+MASKED_LOGIT = -1e10
+PATTERNS = ("row", "column", "convolution")
+
+
+def to_bias(mask: Bool[Array, "*B"]) -> Float[Array, "*B"]:
+    """0 where allowed and -1e10 elsewhere, to be added to float32 logits.
+
+    A query without any key gets the plain average of all values, never NaN; such rows mean nothing.
+    """
+    return jnp.where(mask, jnp.float32(0.0), jnp.float32(MASKED_LOGIT))
+
+
+def padding(query_mask: Bool[Array, "*B Q"], key_mask: Bool[Array, "*B K"]) -> Bool[Array, "*B 1 Q K"]:
+    """Real tokens look at real tokens.
+
+    queries 1 1 0, keys 1 0 1:
+        x . x
+        x . x
+        . . .
+    """
+    return query_mask[..., None, :, None] & key_mask[..., None, None, :]
+
+
+def segments(query_ids: Int[Array, "*B Q"], key_ids: Int[Array, "*B K"]) -> Bool[Array, "*B 1 Q K"]:
+    """Equal segment ids look at each other; 0 is padding.
+
+    Self-attention takes the same ids twice; cross-attention those of the decoder and of the encoder.
+
+    queries 1 2 0, keys 1 1 2 0:
+        x x . .
+        . . x .
+        . . . .
+    """
+    queries, keys = query_ids[..., None, :, None], key_ids[..., None, None, :]
+    return (queries == keys) & (queries > 0)
+
+
+def causal(length: int) -> Bool[Array, "L L"]:
+    """A token looks at itself and at what came before.
+
+    length 3:
+        x . .
+        x x .
+        x x x
+    """
+    return jnp.tril(jnp.ones((length, length), bool))
+
+
+def _offset(query: Int[Array, "*B Q"], key: Int[Array, "*B K"]) -> Int[Array, "*B Q K"]:
+    return query[..., :, None] - key[..., None, :]
+
+
+def row(query: Int[Array, "*B Q"], key: Int[Array, "*B K"], width: int) -> Bool[Array, "*B Q K"]:
+    """The `width` tokens before, up to the one just above, and itself.
+
+    indices 0..5 of a grid of width 2:
+        x . . . . .
+        x x . . . .
+        x x x . . .
+        . x x x . .
+        . . x x x .
+        . . . x x x
+    """
+    offset = _offset(query, key)
+    return (offset >= 0) & (offset <= width)
+
+
+def column(query: Int[Array, "*B Q"], key: Int[Array, "*B K"], width: int) -> Bool[Array, "*B Q K"]:
+    """The tokens above in the same column, and itself.
+
+    indices 0..5 of a grid of width 2:
+        x . . . . .
+        . x . . . .
+        x . x . . .
+        . x . x . .
+        x . x . x .
+        . x . x . x
+    """
+    offset = _offset(query, key)
+    return (offset >= 0) & (offset % width == 0)
+
+
+def convolution(
+    query: Int[Array, "*B Q"], key: Int[Array, "*B K"], width: int, size: int = 11
+) -> Bool[Array, "*B Q K"]:
+    """What came before within a window of size x size around the query, and itself.
+
+    indices 0..5 of a grid of width 2, size 3:
+        x . . . . .
+        x x . . . .
+        x x x . . .
+        x x x x . .
+        . . x x x .
+        . . x x x x
+    """
+    reach = size // 2
+    near_row = jnp.abs(_offset(query // width, key // width)) <= reach
+    near_column = jnp.abs(_offset(query % width, key % width)) <= reach
+    return (_offset(query, key) >= 0) & near_row & near_column
+
+
+def sparse(query: Int[Array, "*B Q"], key: Int[Array, "*B K"], width: int) -> Bool[Array, "patterns *B Q K"]:
+    """The patterns of a grid in the order of `PATTERNS`; `decoder_pattern` tells which layer takes which."""
+    return jnp.stack([row(query, key, width), column(query, key, width), convolution(query, key, width)])
+
+
+def decoder_pattern(layer: int, num_layers: int) -> int:
+    """Index into `PATTERNS` for a decoder layer: the last takes convolution; 1, 5, 9… column; the others row.
+
+    6 layers: row column row row row convolution
+    """
+    if layer == num_layers - 1:
+        return PATTERNS.index("convolution")
+    return PATTERNS.index("column" if layer % 4 == 1 else "row")
+
+
+def decoder_patterns(num_layers: int) -> Int[np.ndarray, "N"]:
+    """`decoder_pattern` of every layer."""
+    return np.array([decoder_pattern(layer, num_layers) for layer in range(num_layers)], np.int32)
+
+
+def denoising(hidden: Bool[Array, "*B L"]) -> Bool[Array, "*B L L"]:
+    """Keeps what the encoder could not see away from the decoder's input (dynamic masking).
+
+    `hidden` is True for a token whose patch was hidden from the encoder. Input k holds token k - 1, so an input
+    that holds a hidden token sees only itself and nobody else sees it. Combine it with a causal pattern by `&`.
+
+    hidden 0 1 0 0 (input 2 holds the hidden token 1):
+        x x . x
+        x x . x
+        . . x .
+        x x . x
+
+    Source: Unified-IO 2, section 3.3 (dynamic masking); released checkpoints ran without it.
+    """
+    shown = jnp.concatenate([jnp.ones_like(hidden[..., :1]), ~hidden[..., :-1]], axis=-1)
+    return (shown[..., :, None] & shown[..., None, :]) | jnp.eye(hidden.shape[-1], dtype=bool)

@@ -1,0 +1,45 @@
+"""Norms over the last axis. Statistics are float32 whatever the compute dtype."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from unified_io.nn.parameter import parameter
+
+
+class RMSNorm(nn.Module):
+    """Divides by the root mean square and scales: no mean subtraction, no bias (as in T5 and the main model).
+
+    Attributes:
+      axis: Logical name of the normalised axis.
+    """
+
+    epsilon: float = 1e-6
+    axis: str = "embed"
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*B D"]) -> Float[Array, "*B D"]:
+        scale = parameter(self, "scale", nn.initializers.ones, x.shape[-1:], (self.axis,))
+        wide = x.astype(jnp.float32)
+        unit = wide * jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + self.epsilon)
+        return unit.astype(self.dtype) * scale.astype(self.dtype)
+
+
+class LayerNorm(nn.Module):
+    """Subtracts the mean, divides by the standard deviation, then scales and shifts (ViT, AST)."""
+
+    epsilon: float = 1e-6
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*B D"]) -> Float[Array, "*B D"]:
+        scale = parameter(self, "scale", nn.initializers.ones, x.shape[-1:], ("embed",))
+        bias = parameter(self, "bias", nn.initializers.zeros, x.shape[-1:], ("embed",))
+        wide = x.astype(jnp.float32)
+        mean = jnp.mean(wide, axis=-1, keepdims=True)
+        variance = jnp.maximum(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) - jnp.square(mean), 0.0)
+        unit = (wide - mean) * jax.lax.rsqrt(variance + self.epsilon)
+        return (unit * scale + bias).astype(self.dtype)

@@ -1,0 +1,237 @@
+"""Pre-norm blocks of the main model, and stacks of blocks: scanned or unrolled, recomputed or kept."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from unified_io import errors
+from unified_io.nn import attention
+from unified_io.nn.attention import KV, Attention
+from unified_io.nn.mlp import GatedMlp
+from unified_io.nn.norm import RMSNorm
+
+REMAT = ("none", "full")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockConfig:
+    """One block of the main model.
+
+    Attributes:
+      emb_dim: Width D.
+      dropout_rate: For residual branches and hidden units of the MLP (the same for all tokens of a row), and
+        for keys.
+      dtype: Compute dtype, "float32" or "bfloat16"; parameters are float32 always.
+      attention_impl: A name of `attention.IMPLEMENTATIONS`.
+    """
+
+    emb_dim: int
+    num_heads: int
+    head_dim: int
+    mlp_dim: int
+    dropout_rate: float = 0.0
+    dtype: str = "float32"
+    qk_norm: bool = True
+    attention_impl: str = "xla"
+
+    def __post_init__(self):
+        if self.attention_impl not in attention.IMPLEMENTATIONS:
+            raise errors.unknown("attention_impl", self.attention_impl, attention.IMPLEMENTATIONS)
+        if self.dtype not in ("float32", "bfloat16"):
+            raise errors.unknown("dtype", self.dtype, ("float32", "bfloat16"))
+        if self.head_dim % 4:
+            raise errors.ConfigError(f"head_dim is {self.head_dim}; positions on a grid need a multiple of 4")
+
+    def norm(self) -> RMSNorm:
+        return RMSNorm(dtype=self.dtype)
+
+    def attention(self) -> Attention:
+        return Attention(
+            width=self.emb_dim,
+            num_heads=self.num_heads,
+            head_dim=self.head_dim,
+            qk_norm=self.qk_norm,
+            dropout_rate=self.dropout_rate,
+            impl=self.attention_impl,
+            dtype=self.dtype,
+        )
+
+    def mlp(self) -> GatedMlp:
+        return GatedMlp(self.mlp_dim, dropout_rate=self.dropout_rate, dtype=self.dtype)
+
+    def dropout(self) -> nn.Dropout:
+        return nn.Dropout(self.dropout_rate, broadcast_dims=(-2,))
+
+
+class EncoderBlock(nn.Module):
+    """`x += attention(norm(x)); x += mlp(norm(x))`."""
+
+    config: BlockConfig
+
+    def setup(self):
+        self.pre_attention_layer_norm = self.config.norm()
+        self.attention = self.config.attention()
+        self.pre_mlp_layer_norm = self.config.norm()
+        self.mlp = self.config.mlp()
+        self.dropout = self.config.dropout()
+
+    def __call__(
+        self,
+        x: Float[Array, "B S D"],
+        *,
+        mask: Bool[Array, "#B 1 #S S"],
+        angles: Float[Array, "#B S half"],
+        deterministic: bool = True,
+    ) -> Float[Array, "B S D"]:
+        h = self.attention(
+            self.pre_attention_layer_norm(x), mask=mask, angles=angles, deterministic=deterministic
+        )
+        x = x + self.dropout(h, deterministic=deterministic)
+        h = self.mlp(self.pre_mlp_layer_norm(x), deterministic=deterministic)
+        return x + self.dropout(h, deterministic=deterministic)
+
+
+class DecoderBlock(nn.Module):
+    """`y += self_attention(norm(y)); y += cross_attention(norm(y), encoded); y += mlp(norm(y))`."""
+
+    config: BlockConfig
+
+    def setup(self):
+        self.pre_self_attention_layer_norm = self.config.norm()
+        self.self_attention = self.config.attention()
+        self.pre_cross_attention_layer_norm = self.config.norm()
+        self.encoder_decoder_attention = self.config.attention()
+        self.pre_mlp_layer_norm = self.config.norm()
+        self.mlp = self.config.mlp()
+        self.dropout = self.config.dropout()
+
+    def __call__(
+        self,
+        y: Float[Array, "B T D"],
+        encoded: Float[Array, "B S D"],
+        *,
+        self_mask: Bool[Array, "#B 1 #T T"],
+        cross_mask: Bool[Array, "#B 1 #T S"],
+        angles: Float[Array, "#B T half"],
+        encoded_angles: Float[Array, "#B S half"],
+        deterministic: bool = True,
+    ) -> Float[Array, "B T D"]:
+        h = self.pre_self_attention_layer_norm(y)
+        h = self.self_attention(h, mask=self_mask, angles=angles, deterministic=deterministic)
+        y = y + self.dropout(h, deterministic=deterministic)
+        cross = self.encoder_decoder_attention.keys_values(encoded, encoded_angles)
+        return self._finish(y, cross, cross_mask, angles, deterministic)
+
+    def start_cache(
+        self, encoded: Float[Array, "B S D"], encoded_angles: Float[Array, "#B S half"], length: int
+    ) -> dict[str, KV]:
+        """Returns room for `length` tokens of self-attention, and keys and values of the encoded tokens."""
+        cross = self.encoder_decoder_attention.keys_values(encoded, encoded_angles)
+        empty = jax.tree.map(lambda x: jnp.zeros((x.shape[0], length, *x.shape[2:]), x.dtype), cross)
+        return {"self": empty, "cross": cross}
+
+    def step(
+        self,
+        y: Float[Array, "B 1 D"],
+        cache: dict[str, KV],
+        index: Int[Array, ""],
+        *,
+        self_mask: Bool[Array, "#B 1 1 L"],
+        cross_mask: Bool[Array, "#B 1 1 S"],
+        angles: Float[Array, "#B 1 half"],
+    ) -> tuple[Float[Array, "B 1 D"], KV]:
+        """Runs one token; returns its hidden state, and keys and values for the caller to write at `index`."""
+        h = self.pre_self_attention_layer_norm(y)
+        new = self.self_attention.keys_values(h, angles)
+        kept = attention.write(cache["self"], new, index)
+        y = y + self.self_attention.read(self.self_attention.queries(h, angles), kept, mask=self_mask)
+        return self._finish(y, cache["cross"], cross_mask, angles, deterministic=True), new
+
+    def _finish(self, y, cross, cross_mask, angles, deterministic):
+        q = self.encoder_decoder_attention.queries(self.pre_cross_attention_layer_norm(y), angles)
+        h = self.encoder_decoder_attention.read(q, cross, mask=cross_mask, deterministic=deterministic)
+        y = y + self.dropout(h, deterministic=deterministic)
+        h = self.mlp(self.pre_mlp_layer_norm(y), deterministic=deterministic)
+        return y + self.dropout(h, deterministic=deterministic)
+
+
+Body = Callable[[nn.Module, Array, Any], tuple[Array, Any]]
+
+
+def stack(
+    layers: nn.Module | Sequence[nn.Module],
+    body: Body,
+    x: Float[Array, "B L D"],
+    per_layer: Any = None,
+    *,
+    num_layers: int,
+    remat: str = "none",
+) -> tuple[Float[Array, "B L D"], Any]:
+    """Carries `x` through the layers: `x, out = body(layer, x, slice of per_layer)`.
+
+    Args:
+      layers: One module: its parameters get a leading axis "layers" and one compiled body is scanned. A
+        list of modules: the bodies follow one another.
+      per_layer: A tree with a leading axis of layers.
+      remat: "full" keeps only `x` between layers and computes the rest again on the way back.
+
+    Returns:
+      The last `x`, and what the bodies returned, with a leading axis of layers.
+    """
+    scanned = isinstance(layers, nn.Module)
+    if remat == "full":
+        body = nn.remat(body, prevent_cse=not scanned)
+    if scanned:
+        run = nn.scan(
+            body,
+            variable_axes={"params": 0},
+            split_rngs={"params": True, "dropout": True},
+            length=num_layers,
+            metadata_params={nn.PARTITION_NAME: "layers"},
+        )
+        return run(layers, x, per_layer)
+    outs = []
+    for i, layer in enumerate(layers):
+        x, out = body(layer, x, jax.tree.map(lambda leaf, i=i: leaf[i], per_layer))
+        outs.append(out)
+    return x, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outs)
+
+
+def stack_layers(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Turns parameters of an unrolled stack (`layers_0`, `layers_1`, …) into those of a scanned one, `layers`.
+
+    Everything beside the layers is kept. NumPy stays NumPy. The inverse of `unstack_layers`.
+
+    Raises:
+      CheckpointError: The numbers have a gap.
+    """
+    numbers = sorted(int(name[7:]) for name in params if re.fullmatch(r"layers_\d+", name))
+    if not numbers or numbers != list(range(len(numbers))):
+        raise errors.CheckpointError(
+            f"layers to stack must be layers_0, layers_1, … without a gap; got {numbers}"
+        )
+    rest = {name: value for name, value in params.items() if not re.fullmatch(r"layers_\d+", name)}
+    layers = [params[f"layers_{i}"] for i in numbers]
+
+    def join(*leaves):
+        return (np if isinstance(leaves[0], np.ndarray) else jnp).stack(leaves)
+
+    return {**rest, "layers": jax.tree.map(join, *layers)}
+
+
+def unstack_layers(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Turns parameters of a scanned stack into those of an unrolled one; the inverse of `stack_layers`."""
+    if "layers" not in params:
+        raise errors.CheckpointError(f"no stacked 'layers' to take apart; got {sorted(params)}")
+    num_layers = len(jax.tree.leaves(params["layers"])[0])
+    layers = {
+        f"layers_{i}": jax.tree.map(lambda leaf, i=i: leaf[i], params["layers"]) for i in range(num_layers)
+    }
+    return {**{name: value for name, value in params.items() if name != "layers"}, **layers}

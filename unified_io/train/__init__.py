@@ -1,0 +1,1 @@
+"""Training: one loop, one state, one step; knows no modality by name."""

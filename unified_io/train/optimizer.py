@@ -1,0 +1,223 @@
+"""Optimizers and learning rates by configuration. Knows parameters by name and shape only."""
+
+import dataclasses
+import re
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from unified_io import errors, pytree
+
+_MIN_LEARNING_RATE = 1e-8
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleConfig:
+    """A learning rate as a product of named factors, T5X's way of writing it.
+
+    Attributes:
+      factors: Names joined by `*`: `constant` (the base), `linear_warmup` (from 0 to 1 over the warm-up),
+        `rsqrt_decay` (one over the root of the step, flat during the warm-up), `cosine_decay` (from 1 at the
+        end of the warm-up to `final_fraction` at `decay_steps`, and flat from there).
+      base: The constant factor.
+      warmup_steps: Length of the warm-up; 0 for none.
+      decay_steps: Step at which the cosine reaches its end; read by `cosine_decay` only.
+      final_fraction: What is left of the rate at the end of the cosine.
+    """
+
+    factors: str = "constant * linear_warmup * rsqrt_decay"
+    base: float = 1.0
+    warmup_steps: int = 5000
+    decay_steps: int | None = None
+    final_fraction: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """Which optimizer, and how it treats which parameters.
+
+    Patterns are regular expressions searched in a parameter's name, e.g. `^image_vit/`.
+
+    Attributes:
+      name: "adamw", or "adafactor" (T5X's: factored second moments, steps relative to the size of the parameter).
+      learning_rate: The schedule, counted in updates that were made.
+      b1: Decay of the first moment; Adafactor averages its updates with it.
+      b2: Decay of AdamW's second moment.
+      eps: AdamW's epsilon.
+      decay_exponent: Adafactor's second moment decays with 1 - t^-exponent.
+      min_dim_to_factor: Adafactor factors a parameter whose two largest axes have at least this size.
+      weight_decay: AdamW multiplies it by the learning rate; Adafactor does not, as T5X.
+      no_decay: Patterns of parameters without weight decay, besides all of fewer than two axes.
+      clip_norm: Largest norm of the gradient over all parameters that move; None for no limit.
+      frozen: Patterns of parameters that never move and have no optimizer state.
+    """
+
+    name: str = "adamw"
+    learning_rate: ScheduleConfig = ScheduleConfig()
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+    decay_exponent: float = 0.8
+    min_dim_to_factor: int = 128
+    weight_decay: float = 0.0
+    no_decay: tuple[str, ...] = ("embed", "(bias|scale)$")
+    clip_norm: float | None = 1.0
+    frozen: tuple[str, ...] = ()
+
+
+class GuardState(NamedTuple):
+    """State of `guard`: the inner state, updates made and skipped, and the last gradient norm and learning rate."""
+
+    inner: Any
+    count: jax.Array
+    skipped_steps: jax.Array
+    grad_norm: jax.Array
+    learning_rate: jax.Array
+
+
+def schedule(config: ScheduleConfig) -> optax.Schedule:
+    """Returns the learning rate as a function of the number of updates made so far.
+
+    Raises:
+      ConfigError: For an unknown factor, or a cosine without its end.
+
+    Source: factors and the floor of 1e-8 as in the learning-rate scheduler of T5X.
+    """
+    warmup = max(config.warmup_steps, 1)
+
+    def cosine(step: jax.Array) -> jax.Array:
+        span = max((config.decay_steps or 0) - config.warmup_steps, 1)
+        progress = jnp.clip((step - config.warmup_steps) / span, 0.0, 1.0)
+        return config.final_fraction + (1 - config.final_fraction) * 0.5 * (1 + jnp.cos(jnp.pi * progress))
+
+    known = {
+        "constant": lambda step: jnp.float32(config.base),
+        "linear_warmup": lambda step: jnp.minimum(1.0, step / warmup),
+        "rsqrt_decay": lambda step: jax.lax.rsqrt(jnp.maximum(step, warmup)),
+        "cosine_decay": cosine,
+    }
+    names = [name.strip() for name in config.factors.split("*")]
+    for name in names:
+        if name not in known:
+            raise errors.unknown("learning rate factor", name, known)
+    if "cosine_decay" in names and (config.decay_steps or 0) <= config.warmup_steps:
+        raise errors.ConfigError(
+            f"cosine_decay ends at decay_steps={config.decay_steps}, but the warm-up takes {config.warmup_steps}; "
+            "set decay_steps to the number of training steps"
+        )
+
+    def rate(count: jax.Array) -> jax.Array:
+        step = jnp.asarray(count, jnp.float32)
+        product = jnp.float32(1.0)
+        for name in names:
+            product = product * known[name](step)
+        return jnp.maximum(product, _MIN_LEARNING_RATE)
+
+    return rate
+
+
+def build(config: OptimizerConfig, params_shape: Any) -> optax.GradientTransformation:
+    """Returns the optimizer for parameters of these shapes.
+
+    Args:
+      config: What to build.
+      params_shape: The parameter tree, as arrays or shapes.
+
+    Raises:
+      ConfigError: For an unknown optimizer or factor, or a pattern in `frozen` that no parameter matches.
+    """
+    builders = {"adamw": _adamw, "adafactor": _adafactor}
+    if config.name not in builders:
+        raise errors.unknown("optimizer", config.name, builders)
+    rate = schedule(config.learning_rate)
+    decayed = pytree.map_named(lambda name, p: p.ndim > 1 and not _matches(config.no_decay, name), params_shape)
+    optimizer = guard(builders[config.name](config, rate, decayed), rate, config.clip_norm)
+    if not config.frozen:
+        return optimizer
+    names = pytree.named_leaves(params_shape)
+    for pattern in config.frozen:
+        if not any(_matches((pattern,), name) for name in names):
+            raise errors.ConfigError(
+                f"frozen pattern {pattern!r} matches no parameter; the parameters start with "
+                f"{', '.join(sorted({name.split('/')[0] for name in names}))}"
+            )
+    labels = pytree.map_named(
+        lambda name, _: "frozen" if _matches(config.frozen, name) else "trained", params_shape
+    )
+    return optax.partition({"trained": optimizer, "frozen": optax.set_to_zero()}, labels)
+
+
+def guard(
+    inner: optax.GradientTransformation, rate: optax.Schedule, clip_norm: float | None
+) -> optax.GradientTransformation:
+    """Clips the gradient by its global norm, and skips the update when that is not finite.
+
+    A skipped update moves no parameter and leaves the inner state as it was, to the bit; it is counted.
+    """
+
+    def init(params: Any) -> GuardState:
+        # One array each: a donated buffer must not be used twice.
+        dtypes = (jnp.int32, jnp.int32, jnp.float32, jnp.float32)
+        return GuardState(inner.init(params), *(jnp.zeros((), dtype) for dtype in dtypes))
+
+    def update(grads: Any, state: GuardState, params: Any = None) -> tuple[Any, GuardState]:
+        norm = global_norm(grads)
+        finite = jnp.isfinite(norm)
+        if clip_norm is not None:
+            scale = jnp.minimum(1.0, clip_norm / jnp.maximum(norm, 1e-30))
+            grads = jax.tree.map(lambda g: g * scale.astype(g.dtype), grads)
+        updates, inner_state = inner.update(grads, state.inner, params)
+        # Minus zero, since adding it changes no number at all: -0.0 + 0.0 is 0.0.
+        updates = jax.tree.map(lambda u: jnp.where(finite, u, jnp.array(-0.0, u.dtype)), updates)
+        inner_state = jax.tree.map(lambda new, old: jnp.where(finite, new, old), inner_state, state.inner)
+        made = finite.astype(jnp.int32)
+        return updates, GuardState(
+            inner_state, state.count + made, state.skipped_steps + 1 - made, norm, rate(state.count)
+        )
+
+    return optax.GradientTransformation(init, update)
+
+
+def report(opt_state: Any) -> dict[str, jax.Array]:
+    """Returns what the guards inside an optimizer state saw in the last step; empty without a guard."""
+    found = [s for s in jax.tree.leaves(opt_state, is_leaf=_is_guard) if _is_guard(s)]
+    names = ("grad_norm", "learning_rate", "skipped_steps")
+    return {name: getattr(state, name).astype(jnp.float32) for state in found for name in names}
+
+
+def global_norm(tree: Any) -> jax.Array:
+    """Returns the root of the sum of all squares, in float32."""
+    squares = [jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in jax.tree.leaves(tree)]
+    return jnp.sqrt(sum(squares, jnp.float32(0.0)))
+
+
+def _adamw(config: OptimizerConfig, rate: optax.Schedule, decayed: Any) -> optax.GradientTransformation:
+    return optax.chain(
+        optax.scale_by_adam(config.b1, config.b2, config.eps),
+        optax.add_decayed_weights(config.weight_decay, decayed) if config.weight_decay else optax.identity(),
+        optax.scale_by_learning_rate(rate),
+    )
+
+
+def _adafactor(config: OptimizerConfig, rate: optax.Schedule, decayed: Any) -> optax.GradientTransformation:
+    return optax.chain(
+        optax.scale_by_factored_rms(
+            decay_rate=config.decay_exponent, min_dim_size_to_factor=config.min_dim_to_factor, epsilon=1e-30
+        ),
+        optax.clip_by_block_rms(1.0),
+        optax.scale_by_learning_rate(rate, flip_sign=False),
+        optax.scale_by_param_block_rms(1e-3),
+        optax.ema(config.b1, debias=False),
+        optax.add_decayed_weights(config.weight_decay, decayed) if config.weight_decay else optax.identity(),
+        optax.scale(-1.0),
+    )
+
+
+def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    return any(re.search(pattern, name) for pattern in patterns)
+
+
+def _is_guard(node: Any) -> bool:
+    return isinstance(node, GuardState)

@@ -1,0 +1,58 @@
+"""One step of training or evaluation as one compiled function. Knows a loss function and an optimizer, no model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from unified_io.train import optimizer as optimizers
+from unified_io.train.state import TrainState
+
+Metrics = dict[str, Float[Array, ""]]
+LossFn = Callable[[Any, Any, Array], tuple[Float[Array, ""], Metrics]]
+
+
+def make_train_step(
+    loss_fn: LossFn, optimizer: optax.GradientTransformation, *, seed: int
+) -> Callable[[TrainState, Any], tuple[TrainState, Metrics]]:
+    """Returns `step(state, batch) -> (state, metrics)`, compiled once; the given state is used up.
+
+    Args:
+      loss_fn: `(params, batch, rng) -> (loss, metrics)`; the metrics are float32 scalars.
+      optimizer: What turns gradients into updates.
+      seed: Together with the step it determines the random numbers, so a resumed run repeats them.
+
+    The metrics are those of `loss_fn` with `loss`, `param_norm` (before the update) and `grad_norm`; and what the
+    optimizer reports: `learning_rate` and `skipped_steps`.
+    """
+
+    def step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
+        rng = jax.random.fold_in(jax.random.key(seed), state.step)
+        (loss, metrics), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params, batch, rng)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        reported = optimizers.report(opt_state) or {"grad_norm": optimizers.global_norm(grads)}
+        metrics = {**metrics, "loss": loss, "param_norm": optimizers.global_norm(state.params), **reported}
+        return state.replace(step=state.step + 1, params=params, opt_state=opt_state), _scalars(metrics)
+
+    return jax.jit(step, donate_argnums=0)
+
+
+def make_eval_step(loss_fn: LossFn, *, seed: int = 0) -> Callable[[Any, Any], Metrics]:
+    """Returns `step(params, batch) -> metrics`, compiled once; every batch sees the same random numbers."""
+
+    def step(params: Any, batch: Any) -> Metrics:
+        loss, metrics = loss_fn(params, batch, jax.random.key(seed))
+        return _scalars({**metrics, "loss": loss})
+
+    return jax.jit(step)
+
+
+def _scalars(metrics: Metrics) -> Metrics:
+    for name, value in metrics.items():
+        if jnp.shape(value):
+            raise ValueError(f"metric {name!r} has shape {jnp.shape(value)}; a loss function returns scalars")
+    return {name: jnp.asarray(value, jnp.float32) for name, value in metrics.items()}
