@@ -1,4 +1,4 @@
-"""What every test shares: JAX on the CPU, quiet libraries, and the golden fixtures where they lie beside the checkout."""
+"""What every test shares: JAX on the CPU, quiet libraries, the golden fixtures where they lie beside the checkout."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""Every structure comes back as it was written, up to the width of a bin, and no model output breaks a reader."""
+"""Every structure comes back as it was written, up to a bin, and no model output breaks a reader."""
 
 import numpy as np
 import pytest

@@ -1,8 +1,9 @@
 """Trains the text vocabulary this repository ships: a small SentencePiece BPE model in LLaMA's layout.
 
-The corpus is what every installation has at hand: the docstrings of Python's standard library, NumPy, SciPy and
-scikit-learn, and the everyday sentences below, which are repeated until their words are single pieces. The same
-libraries give the same bytes; other versions of them give a slightly different model, so retrain only on purpose.
+The corpus is what every installation has at hand: the docstrings of Python's standard library, NumPy, SciPy
+and scikit-learn, and the everyday sentences below, which are repeated until their words are single pieces.
+The same libraries give the same bytes; other versions of them give a slightly different model, so retrain
+only on purpose.
 
     python tools/train_vocabulary.py --output unified_io/vocabularies/small.model
 """
@@ -20,36 +21,31 @@ from pathlib import Path
 import sentencepiece
 
 LIBRARIES = ("numpy", "scipy", "sklearn")
-NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand "
-    "first second third fourth fifth last next previous half double none both all every"
-).split()
-THINGS = (
-    "image picture photo drawing sketch sound audio recording voice speech video frame clip digit number letter "
-    "word name answer question color shape box point line pen stroke action movement path circle square triangle "
-    "star cross dot corner edge middle side top bottom left right center row column object part face eye ear nose "
-    "shoulder elbow wrist hip knee ankle hand head body person man woman child dog cat bird horse car bus train "
-    "house tree flower sky water table chair cup book ball depth normal surface mask segment background noise "
-    "tone beep pitch music song instrument rain wind speaker room scene caption sentence text story step target "
-    "input output sum difference product pair list order size place position region area direction end start"
-).split()
-QUALITIES = (
-    "red green blue yellow orange purple brown pink black white gray dark bright light large larger largest big "
-    "bigger small smaller smallest long longer short shorter high higher low lower loud louder quiet quieter fast "
-    "slow odd even same different equal true false yes no not near far upper inner outer new old good random blank "
-    "noisy clean hidden missing empty full thick thin round straight curved spoken written handwritten"
-).split()
-VERBS = (
-    "draw say write read show tell describe find locate point name count listen look hear see speak make generate "
-    "create produce paint play match compare choose pick add copy trace repeat complete fill segment detect "
-    "recognise answer transcribe caption move follow continue stop go turn is are was does do can should contains"
-).split()
-LITTLE_WORDS = (
-    "a an the this that these those it its of in on at to from by with without for and or but than then as if so "
-    "which what who where when how why there here you your we me my i he she they them please any some each other "
-    "another more most less above below between under over inside outside before after while only also into up down"
-).split()
+# Words that also start a sentence, and words that seldom do.
+OPENERS = """
+zero one two three four five six seven eight nine draw say write read show tell describe find locate point
+name count listen look hear see speak make generate create produce paint play match compare choose pick add
+copy trace repeat complete fill segment detect recognise answer transcribe caption move follow continue stop
+go turn is are was does do can should contains a an the this that these those it its of in on at to from by
+with without for and or but than then as if so which what who where when how why there here you your we me
+my i he she they them please any some each other another more most less above below between under over
+inside outside before after while only also into up down
+"""
+OTHERS = """
+ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty
+sixty seventy eighty ninety hundred thousand first second third fourth fifth last next previous half double
+none both all every image picture photo drawing sketch sound audio recording voice speech video frame clip
+digit number letter word question color shape box line pen stroke action movement path circle square
+triangle star cross dot corner edge middle side top bottom left right center row column object part face eye
+ear nose shoulder elbow wrist hip knee ankle hand head body person man woman child dog cat bird horse car
+bus train house tree flower sky water table chair cup book ball depth normal surface mask background noise
+tone beep pitch music song instrument rain wind speaker room scene sentence text story step target input
+output sum difference product pair list order size place position region area direction end start red green
+blue yellow orange purple brown pink black white gray dark bright light large larger largest big bigger
+small smaller smallest long longer short shorter high higher low lower loud louder quiet quieter fast slow
+odd even same different equal true false yes no not near far upper inner outer new old good random blank
+noisy clean hidden missing empty full thick thin round straight curved spoken written handwritten
+"""
 SENTENCES = (
     "What is in the image?",
     "What is in the picture?",
@@ -128,19 +124,19 @@ def _take(lines: Iterable[str], limit: int) -> Iterator[str]:
 
 def everyday(weight: int) -> Iterator[str]:
     """Yields the sentences of our own, each of their words about `weight` times or more."""
-    for word in (*NUMBER_WORDS, *THINGS, *QUALITIES, *VERBS, *LITTLE_WORDS):
-        yield from [f"{word} {word}"] * (weight // 2)
-    for word in (*NUMBER_WORDS[:10], *VERBS, *LITTLE_WORDS):
+    for word in (*OPENERS.split(), *OTHERS.split()):
+        yield from [word] * weight
+    for word in OPENERS.split():
         yield from [word.capitalize()] * (weight // 4)
     for sentence in SENTENCES:
         yield from [sentence] * (weight // 8)
 
 
 def train(corpus: Iterable[str], pieces: int) -> bytes:
-    """Trains a BPE model of `pieces` pieces, bytes and control pieces included, and returns the file's content.
+    """Trains a BPE model of `pieces` pieces, bytes and control pieces included; returns the file's content.
 
-    As in LLaMA's: nothing is normalised, spaces are kept as they are and one is put in front, digits stand alone,
-    and what no piece covers is written in bytes.
+    As in LLaMA's: nothing is normalised, spaces are kept as they are and one is put in front, digits stand
+    alone, and what no piece covers is written in bytes.
     """
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(

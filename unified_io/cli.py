@@ -17,7 +17,18 @@ VERBS = {
     "report": ("report", "write the report of the run in model_dir"),
 }
 OK, WRONG_INPUT, INTERRUPTED = 0, 2, 130
-MEDIA = {"image": "an image file", "audio": "a WAV file", "action": "a JSON file with [[y, x, pen], …] in [0, 1]"}
+MEDIA = {
+    "image": "an image file",
+    "audio": "a WAV file",
+    "action": "a JSON file with [[y, x, pen], …] in [0, 1]",
+}
+
+SAMPLING = {
+    "temperature": (float, "0 takes the likeliest token each time"),
+    "top_p": (float, "sample from the likeliest tokens that make up this probability"),
+    "top_k": (int, "sample from this many likeliest tokens; 0 from all"),
+    "seed": (int, "the same seed gives the same output"),
+}
 
 
 class Job(Protocol):
@@ -50,28 +61,55 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"unified-io {args.verb}: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt as stop:
-        print(f"\n{str(stop) or 'interrupted'}; give the same command to continue", file=sys.stderr)
+        print(f"\n{str(stop) or 'interrupted; give the same command to continue'}", file=sys.stderr)
         return INTERRUPTED
     return OK
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows a default where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return super()._get_help_string(action) if action.default not in (None, "", []) else action.help
+
+
 def _parser() -> argparse.ArgumentParser:
-    style = argparse.ArgumentDefaultsHelpFormatter
-    parser = argparse.ArgumentParser("unified-io", description="Any-to-any models by gin file.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        "unified-io", description="Any-to-any models by gin file.", allow_abbrev=False
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="|".join([*VERBS, "generate"]))
     for verb, (_, meaning) in VERBS.items():
-        _add_gin_flags(verbs.add_parser(verb, help=meaning, formatter_class=style, allow_abbrev=False))
+        _add_gin_flags(verbs.add_parser(verb, help=meaning, formatter_class=_Help, allow_abbrev=False))
     meaning = "write one output of a trained model"
-    _add_generate_flags(verbs.add_parser("generate", help=meaning, formatter_class=style, allow_abbrev=False))
+    _add_generate_flags(verbs.add_parser("generate", help=meaning, formatter_class=_Help, allow_abbrev=False))
     return parser
 
 
 def _add_gin_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--gin_file", action="append", default=[], metavar="FILE", help="run file; may be repeated, later ones win")
-    add("--gin_search_paths", default="", metavar="A,B", help="folders to look in before the packaged gin_configs")
-    add("--gin_bindings", action="append", default=[], metavar="NAME=VALUE", help="set a macro or a parameter")
-    add("--gin.NAME", dest="_", default=argparse.SUPPRESS, metavar="VALUE", help="the same as --gin_bindings=NAME=VALUE")
+    add(
+        "--gin_file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="run file; may be repeated, later ones win",
+    )
+    add(
+        "--gin_search_paths",
+        default="",
+        metavar="A,B",
+        help="folders to look in before the packaged gin_configs",
+    )
+    add(
+        "--gin_bindings", action="append", default=[], metavar="NAME=VALUE", help="set a macro or a parameter"
+    )
+    add(
+        "--gin.NAME",
+        dest="_",
+        default=argparse.SUPPRESS,
+        metavar="VALUE",
+        help="the same as --gin_bindings=NAME=VALUE",
+    )
     add("--model_dir", metavar="FOLDER", help="where the run lives; the same as --gin.MODEL_DIR=FOLDER")
 
 
@@ -83,15 +121,15 @@ def _add_generate_flags(parser: argparse.ArgumentParser) -> None:
     for name, what in MEDIA.items():
         add(f"--{name}", metavar="FILE", help=what)
     add("--out", type=Path, metavar="FILE", help="where to write it; text and action are printed without")
-    add("--temperature", type=float, default=1.0, help="0 takes the likeliest token each time")
-    add("--top_p", type=float, default=1.0, help="sample from the likeliest tokens that make up this probability")
-    add("--top_k", type=int, default=0, help="sample from this many likeliest tokens; 0 from all")
-    add("--seed", type=int, default=0, help="the same seed gives the same output")
+    for name, (kind, meaning) in SAMPLING.items():
+        add(f"--{name}", type=kind, help=f"{meaning} (default: that of the model)")
 
 
 def _join_bindings(argv: Sequence[str]) -> list[str]:
     """Turns every `--gin.NAME=VALUE` into a `--gin_bindings` of its own, order kept."""
-    return [f"--gin_bindings={arg.removeprefix('--gin.')}" if arg.startswith("--gin.") else arg for arg in argv]
+    return [
+        f"--gin_bindings={arg.removeprefix('--gin.')}" if arg.startswith("--gin.") else arg for arg in argv
+    ]
 
 
 def _run_job(args: argparse.Namespace) -> None:
@@ -99,7 +137,9 @@ def _run_job(args: argparse.Namespace) -> None:
 
     folder = [f"{session.MODEL_DIR}={args.model_dir!r}"] if args.model_dir else []
     files = args.gin_file or _files_of(args.model_dir, session.CONFIG_FILE)
-    reading = session.parse(files, [*args.gin_bindings, *folder], [p for p in args.gin_search_paths.split(",") if p])
+    reading = session.parse(
+        files, [*args.gin_bindings, *folder], [p for p in args.gin_search_paths.split(",") if p]
+    )
     method, _ = VERBS[args.verb]
     model_dir = reading.macros.get(session.MODEL_DIR, (None, ""))[0]
     if not isinstance(model_dir, str) or not model_dir:
@@ -107,20 +147,29 @@ def _run_job(args: argparse.Namespace) -> None:
     job = session.build(reading, run)
     missing = [name for name in ("check", method) if not callable(getattr(job, name, None))]
     if missing:
-        raise ConfigError(f"{type(job).__name__} can not {args.verb}: it has no method {' or '.join(missing)}")
+        raise ConfigError(
+            f"{type(job).__name__} can not {args.verb}: it has no method {' or '.join(missing)}"
+        )
     job.check()
     if args.verb == "train":
         changes = session.save(Path(model_dir))
         if changes:
             print("the config of this model_dir has changed:", *changes, sep="\n  ", file=sys.stderr)
-    getattr(job, method)()
+    from unified_io.train.loop import Interrupted
+
+    try:
+        getattr(job, method)()
+    except Interrupted as stop:
+        raise KeyboardInterrupt(str(stop)) from stop
 
 
 def _files_of(model_dir: str | None, name: str) -> list[str]:
     """The config that an earlier run left in its folder, for a command that names no gin file."""
     earlier = Path(model_dir, name).resolve() if model_dir else None
     if not earlier or not earlier.is_file():
-        raise ConfigError(f"nothing to run: give --gin_file=FILE, or the --model_dir of a run that has a {name}")
+        raise ConfigError(
+            f"nothing to run: give --gin_file=FILE, or the --model_dir of a run that has a {name}"
+        )
     return [str(earlier)]
 
 
@@ -135,10 +184,13 @@ def _generate(args: argparse.Namespace) -> None:
     from unified_io import api
 
     model = api.from_pretrained(args.model_dir)
-    sampling = {name: getattr(args, name) for name in ("temperature", "top_p", "top_k", "seed")}
+    for name in inputs:
+        if name not in (readable := [modality.name for modality in model.config.inputs]):
+            raise unknown("input of this model", name, readable)
+    sampling = {name: getattr(args, name) for name in SAMPLING if getattr(args, name) is not None}
     value = model.generate(output=args.output, **inputs, **sampling)
     if args.out:
-        WRITERS[args.out.suffix](args.out, value, model)
+        WRITERS[args.out.suffix](args.out, value, model.config.target(args.output))
         print(f"{args.output} written to {args.out}")
     elif np.ndim(value) in (0, 2):
         print(value if isinstance(value, str) else json.dumps(np.asarray(value).tolist()))
@@ -156,30 +208,32 @@ def _read_points(path: Path) -> np.ndarray:
     return points
 
 
-def _write_text(path: Path, value: Any, model: Any) -> None:
+def _write_text(path: Path, value: Any, target: Any) -> None:
     path.write_text(f"{_fits(path, value, 0)}\n", encoding="utf-8")
 
 
-def _write_points(path: Path, value: Any, model: Any) -> None:
+def _write_points(path: Path, value: Any, target: Any) -> None:
     path.write_text(json.dumps(np.asarray(_fits(path, value, 2)).tolist()) + "\n", encoding="utf-8")
 
 
-def _write_image(path: Path, value: Any, model: Any) -> None:
+def _write_image(path: Path, value: Any, target: Any) -> None:
     from PIL import Image
 
     pixels = np.clip(np.asarray(_fits(path, value, 3)), 0.0, 1.0)
     Image.fromarray((pixels * 255).round().astype(np.uint8)).save(path)
 
 
-def _write_sound(path: Path, value: Any, model: Any) -> None:
+def _write_sound(path: Path, value: Any, target: Any) -> None:
     from unified_io.preprocess import sound
 
-    sound.write_wav(path, np.asarray(_fits(path, value, 1)), model.sample_rate)
+    sound.write_wav(path, np.asarray(_fits(path, value, 1)), target.mel.sample_rate)
 
 
 def _fits(path: Path, value: Any, axes: int) -> Any:
     if np.ndim(value) != axes:
-        raise ConfigError(f"{path.suffix} can not hold this output of shape {np.shape(value)}; take another --out")
+        raise ConfigError(
+            f"{path.suffix} can not hold this output of shape {np.shape(value)}; take another --out"
+        )
     return value
 
 

@@ -25,7 +25,7 @@ def to_json(config: Any) -> str:
     A dataclass becomes an object whose "class" says which one ("unified_io.model:UnifiedIOConfig"), a tuple a list.
 
     Raises:
-      ConfigError: A value is not a dataclass of this package, tuple, dict with string keys, string, number, bool or None.
+      ConfigError: A value is no dataclass of this package, tuple, dict with string keys, string, number, bool or None.
     """
     return json.dumps(_encode(config, "config"), indent=2, allow_nan=False) + "\n"
 
@@ -139,8 +139,11 @@ def _decode(tree: Any, path: str) -> Any:
         return values
     cls = _find_class(tree[CLASS_KEY], path)
     for key, value in values.items():
-        _check_field(cls, key, value, path)
-    missing = [field.name for field in dataclasses.fields(cls) if _required(field) and field.name not in values]
+        _check_name(cls, key, path)
+        _check_value(cls, key, value, path)
+    missing = [
+        field.name for field in dataclasses.fields(cls) if _required(field) and field.name not in values
+    ]
     if missing:
         raise ConfigError(f"{path} is a {cls.__name__} without {', '.join(missing)}; the text is incomplete")
     return cls(**values)
@@ -164,10 +167,13 @@ def _required(field: dataclasses.Field) -> bool:
     return field.init and not has_default
 
 
-def _check_field(cls: type, key: str, value: Any, path: str) -> None:
+def _check_name(cls: type, key: str, path: str) -> None:
     names = [field.name for field in dataclasses.fields(cls) if field.init]
     if key not in names:
         raise unknown(f"field of {cls.__name__} ({path})", key, names)
+
+
+def _check_value(cls: type, key: str, value: Any, path: str) -> None:
     annotation = field_types(cls).get(key, Any)
     if not accepts(annotation, value):
         raise ConfigError(
@@ -180,8 +186,9 @@ def _replace(node: Any, keys: list[str], value: Any, path: str) -> Any:
         return value
     key, rest = keys[0], keys[1:]
     if dataclasses.is_dataclass(node):
-        child = _replace(getattr(node, key, None), rest, value, path) if rest else value
-        _check_field(type(node), key, child, path)
+        _check_name(type(node), key, path)
+        child = _replace(getattr(node, key), rest, value, path)
+        _check_value(type(node), key, child, path)
         return dataclasses.replace(node, **{key: child})
     if isinstance(node, dict):
         if key not in node:

@@ -1,8 +1,8 @@
 """Boxes, points, keypoints and pen strokes, written as location tokens and read back.
 
-Coordinates are numbers in [0, 1] of the padded square, y before x. Knows no pixels: scaling to the original image is
-the inverse of its resizing (`preprocess/image_ops.py`). Readers never fail on what a model wrote: they leave broken
-groups out and say so in `skipped`.
+Coordinates are numbers in [0, 1] of the padded square, y before x. Knows no pixels: scaling to the original
+image is the inverse of its resizing (`preprocess/image_ops.py`). Readers never fail on what a model wrote:
+they leave broken groups out and say so in `skipped`.
 """
 
 import re
@@ -57,7 +57,7 @@ class Points(NamedTuple):
 
 
 class Keypoints(NamedTuple):
-    """One point (y, x) in [0, 1] a part, whether it was there (else it is 0, 0), and what could not be read."""
+    """A point (y, x) in [0, 1] a part, whether it was there (else it is 0, 0), what could not be read."""
 
     points: Float[np.ndarray, "K 2"]
     visible: Bool[np.ndarray, " K"]
@@ -77,7 +77,7 @@ def values_to_bins(values: Float[np.ndarray, "*shape"]) -> Int[np.ndarray, "*sha
     Raises:
       DataError: A value is not in [0, 1], or not a number; the message names its index.
 
-    Source: Unified-IO 2, appendix on sparse structures; truncation as released.
+    Source: the released implementation of Unified-IO 2, which truncates and does not check.
     """
     values = np.asarray(values, np.float32)
     wrong = np.argwhere(~((values >= 0) & (values <= 1)))
@@ -98,7 +98,8 @@ def bins_to_values(bins: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape
 def boxes_to_text(boxes: Float[np.ndarray, "N 4"], labels: Sequence[str] | None = None) -> str:
     """Writes boxes (y1, x1, y2, x2), each followed by its label.
 
-    boxes_to_text([[0, 0, 0.5, 1]], ["cat"]) = "<extra_id_200> <extra_id_200> <extra_id_699> <extra_id_1199> cat"
+    boxes_to_text([[0, 0, 0.5, 1]], ["cat"])
+        = "<extra_id_200> <extra_id_200> <extra_id_699> <extra_id_1199> cat"
 
     Raises:
       DataError: A coordinate is outside [0, 1], or the number of labels differs from that of boxes.
@@ -128,7 +129,7 @@ def text_to_points(text: str) -> Points:
 def keypoints_to_text(
     points: Float[np.ndarray, "K 2"], visible: Sequence[bool] | np.ndarray, parts: Sequence[str] = COCO_PARTS
 ) -> str:
-    """Writes a point (y, x) and the name of its part for every part; MISSING and the name where it is not visible.
+    """Writes a point (y, x) and the name of its part, or MISSING and the name where it is not visible.
 
     keypoints_to_text([[0, 1], [0, 0]], [True, False], ["nose", "tail"])
         = "<extra_id_200> <extra_id_1199> nose MISSING tail"
@@ -147,7 +148,7 @@ def keypoints_to_text(
 
 
 def text_to_keypoints(text: str, parts: Sequence[str] = COCO_PARTS) -> Keypoints:
-    """Reads one point a part; the first mention counts. Inverse of `keypoints_to_text` up to the width of a bin.
+    """Reads one point a part, the first that is mentioned; inverse of `keypoints_to_text` up to a bin.
 
     Missing points are for `fill_missing`, once the others are in pixels of the original image.
     """
@@ -200,12 +201,15 @@ def strokes_to_ids(strokes: Float[np.ndarray, "N 3"], vocabulary: Vocabulary) ->
 
 
 def ids_to_strokes(ids: Int[np.ndarray, " T"], vocabulary: Vocabulary) -> Float[np.ndarray, "N 3"]:
-    """Returns the pen points in ids up to EOS; inverse of `strokes_to_ids`. `parse_strokes` also says what it skipped."""
+    """Returns the pen points in ids up to EOS; inverse of `strokes_to_ids`.
+
+    `parse_strokes` does the same and also says what it skipped.
+    """
     return parse_strokes(ids, vocabulary).strokes
 
 
 def parse_strokes(ids: Int[np.ndarray, " T"], vocabulary: Vocabulary) -> Strokes:
-    """Reads pen points from ids up to EOS; every whole group of three neighbouring location tokens is a point."""
+    """Reads pen points from ids up to EOS; three neighbouring location tokens are a point."""
     words = []
     for id in np.asarray(ids).tolist():
         if id == EOS:
@@ -249,8 +253,9 @@ def _write(name: str, values: np.ndarray, size: int, labels: Sequence[str] | Non
 def _read(text: str, size: int) -> tuple[np.ndarray, list[str], list[str]]:
     """Returns values [N, size], N labels, and what was skipped.
 
-    Of a run of neighbouring location tokens every whole group counts, from the front. Words behind the run label the
-    last group; behind a run with tokens left over nobody knows what they label, and both are skipped.
+    Of a run of neighbouring location tokens every whole group counts, from the front. Words behind the run
+    label the last group; behind a run with tokens left over nobody knows what they label, and both are
+    skipped.
     """
     groups, labels, skipped = [], [], []
     for bins, words in _runs(text):
@@ -267,7 +272,7 @@ def _read(text: str, size: int) -> tuple[np.ndarray, list[str], list[str]]:
 
 
 def _runs(text: str) -> Iterator[tuple[list[int], str]]:
-    """Yields every run of neighbouring location tokens with the words behind it; words in front have an empty run."""
+    """Yields every run of neighbouring location tokens with the words behind it, first words with no run."""
     bins, words = [], ""
     for part in _BRACKETED.split(text):
         if part not in _BIN_OF:

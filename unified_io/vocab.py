@@ -74,7 +74,8 @@ class Vocabulary:
         33218 .. 33224   [Text] [S] .. [Audio] [R]: one token each
         33225 .. 33279   never used; they pad the embedding table
 
-    A special word is recognised at the start of a word only, that is at the start of the text or after a space.
+    A special word is recognised at the start of a word only, that is at the start of the text or after a
+    space.
 
     Attributes:
       path: A SentencePiece file, e.g. LLaMA's tokenizer.model; None is the small one of this package.
@@ -84,7 +85,7 @@ class Vocabulary:
     Raises:
       ConfigError: The table is too small, or on first use: the file is missing or not what base_size says.
 
-    Source: Unified-IO 2, section 2 (location and sentinel tokens) and the released vocabulary.
+    Source: the released Unified-IO 2 vocabulary; with its base_size and size the ids are the same.
     """
 
     path: str | None = None
@@ -94,8 +95,8 @@ class Vocabulary:
     def __post_init__(self):
         if self.used_size > self.size:
             raise ConfigError(
-                f"vocabulary of {self.base_size} pieces and {len(SPECIAL_WORDS)} special tokens does not fit a "
-                f"table of size {self.size}; set size to at least {self.used_size}"
+                f"vocabulary of {self.base_size} pieces and {len(SPECIAL_WORDS)} special tokens does not fit "
+                f"a table of size {self.size}; set size to at least {self.used_size}"
             )
 
     @property
@@ -108,7 +109,9 @@ class Vocabulary:
         return _processor(self.path, self.base_size).encode(text)
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        """Returns the text up to the first EOS. Special ids come back as their words, padding of the table as unknown.
+        """Returns the text up to the first EOS.
+
+        Special ids come back as their words, ids that only pad the table as the unknown piece.
 
         Raises:
           DataError: An id is negative or past the table.
@@ -144,13 +147,13 @@ class Vocabulary:
         return (ids >= self.location_ids.start) & (ids < self.location_ids.stop)
 
     def location_id(self, bin: Ids) -> Ids:
-        """Returns the id of a coordinate bin, or of an array of bins; the larger the bin, the smaller the id."""
+        """Returns the id of a coordinate bin, or of an array of them; larger bins have smaller ids."""
         if np.any((np.asarray(bin) < 0) | (np.asarray(bin) >= LOCATION_BINS)):
             raise DataError(f"location bins go from 0 to {LOCATION_BINS - 1}, got {bin}")
         return self.location_ids[-1] - bin
 
     def location_bin(self, id: Ids) -> Ids:
-        """Returns the coordinate bin of a location token, or of an array of them; inverse of `location_id`."""
+        """Returns the bin of a location token, or of an array of them; inverse of `location_id`."""
         if not np.all(self.is_location(np.asarray(id))):
             raise DataError(f"not a location token ({self.location_ids}): {id}; ask is_location first")
         return self.location_ids[-1] - id
@@ -185,7 +188,7 @@ def _processor(path: str | None, base_size: int) -> "SentencePieceProcessor":
     """Loads a tokenizer and gives it the released order of control pieces and the special words."""
     from google.protobuf.message import DecodeError
     from sentencepiece import SentencePieceProcessor
-    from sentencepiece.sentencepiece_model_pb2 import ModelProto
+    from sentencepiece.sentencepiece_model_pb2 import ModelProto  # pyright: ignore[reportAttributeAccessIssue]
 
     name = path or "the shipped vocabulary"
     try:
@@ -218,7 +221,7 @@ def _read(path: str | None) -> bytes:
         return importlib.resources.files("unified_io.vocabularies").joinpath("small.model").read_bytes()
     if not Path(path).is_file():
         raise ConfigError(
-            f"no vocabulary file at {path}; give the path of LLaMA's tokenizer.model (it comes with the LLaMA weights) "
-            "with base_size=32000, size=33280, or leave path out to use the small vocabulary of this package"
+            f"no vocabulary file at {path}; give the path of LLaMA's tokenizer.model (it comes with LLaMA's "
+            "weights) with base_size=32000, size=33280, or leave path out for the vocabulary of this package"
         )
     return Path(path).read_bytes()

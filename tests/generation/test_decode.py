@@ -42,8 +42,11 @@ def slow_greedy(state, length, eos_id):
     return tokens, log_probs
 
 
+GREEDY, SAMPLING = Sampler(temperature=0.0), Sampler()
+
+
 @functools.partial(jax.jit, static_argnames=("rows", "length", "sampler", "eos_id", "constraint", "step_fn"))
-def run(state, rng, *, rows, length=12, sampler=Sampler(), eos_id=EOS, constraint=None, step_fn=toy_step):
+def run(state, rng, *, rows, length=12, sampler=SAMPLING, eos_id=EOS, constraint=None, step_fn=toy_step):
     return decode(
         step_fn,
         state,
@@ -54,9 +57,6 @@ def run(state, rng, *, rows, length=12, sampler=Sampler(), eos_id=EOS, constrain
         eos_id=eos_id,
         constraint=constraint,
     )
-
-
-GREEDY = Sampler(temperature=0.0)
 
 
 @pytest.mark.parametrize("eos_id", [EOS, None])
@@ -77,7 +77,7 @@ def test_after_eos_comes_padding():
         if len(where):
             ended += 1
             assert not row[where[0] + 1 :].any()
-    assert 0 < ended
+    assert ended > 0
 
 
 def test_log_probs_are_the_score_of_the_tokens_whatever_the_sampler():
@@ -101,6 +101,18 @@ def test_seeds():
     again = [run(state, jax.random.key(seed), rows=4)[0] for seed in (0, 0, 1)]
     np.testing.assert_array_equal(again[0], again[1])
     assert not np.array_equal(again[0], again[2])
+
+
+def test_every_step_of_every_row_draws_anew():
+    """Of flat logits all V ^ 2 pairs of neighbours are as likely."""
+
+    def flat(state, ids, index):
+        return jnp.zeros((30, V)), state
+
+    tokens, _ = run(None, jax.random.key(2), rows=30, length=200, eos_id=None, step_fn=flat)
+    pairs = np.zeros((V, V))
+    np.add.at(pairs, (np.asarray(tokens)[:, :-1], np.asarray(tokens)[:, 1:]), 1)
+    assert np.abs(pairs / pairs.mean() - 1).max() < 0.9
 
 
 def test_a_row_does_not_depend_on_its_batch():

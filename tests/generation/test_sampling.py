@@ -52,9 +52,11 @@ def test_ties_are_kept():
     np.testing.assert_array_equal(np.isfinite(keep_top_k(logits, 1))[0], [False, True, True, False])
 
 
+draw = jax.jit(Sampler.__call__, static_argnums=0)
+
+
 def frequencies(sampler, logits, draws):
-    keys = jax.random.split(jax.random.key(0), draws)
-    tokens = jax.jit(sampler)(jnp.broadcast_to(logits, (draws, len(logits))), keys)
+    tokens = draw(sampler, jnp.broadcast_to(logits, (draws, len(logits))), jax.random.key(0))
     return np.bincount(np.asarray(tokens), minlength=len(logits)) / draws
 
 
@@ -76,23 +78,23 @@ def test_greedy_and_the_limit_of_low_temperature():
     logits = jnp.asarray(np.random.default_rng(2).normal(size=(64, 30)), jnp.float32)
     best = np.argmax(logits, -1)
     for sampler in (Sampler(temperature=0), Sampler(temperature=1e-5), Sampler(top_k=1), Sampler(top_p=1e-6)):
-        np.testing.assert_array_equal(sampler(logits, jax.random.key(3)), best)
+        np.testing.assert_array_equal(draw(sampler, logits, jax.random.key(3)), best)
 
 
 def test_forbidden_tokens_are_never_drawn():
     logits = jnp.where(jnp.arange(40)[None] < 3, 0.0, -jnp.inf) * jnp.ones((200, 1))
     for sampler in (Sampler(), Sampler(top_p=0.99), Sampler(top_k=10), Sampler(temperature=100.0)):
-        assert np.asarray(sampler(logits, jax.random.key(0))).max() < 3
+        assert np.asarray(draw(sampler, logits, jax.random.key(0))).max() < 3
 
 
 def test_same_key_same_tokens_whatever_the_batch():
     logits = jnp.asarray(np.random.default_rng(4).normal(size=(8, 100)), jnp.float32)
     sampler = Sampler(top_p=0.95)
-    tokens = sampler(logits, jax.random.key(5))
-    np.testing.assert_array_equal(tokens, sampler(logits, jax.random.key(5)))
-    np.testing.assert_array_equal(tokens[:3], sampler(logits[:3], jax.random.key(5)))
-    assert not np.array_equal(tokens, sampler(logits, jax.random.key(6)))
-    flat = sampler(jnp.zeros((8, 100)), jax.random.key(5))
+    tokens = draw(sampler, logits, jax.random.key(5))
+    np.testing.assert_array_equal(tokens, draw(sampler, logits, jax.random.key(5)))
+    np.testing.assert_array_equal(tokens[:3], draw(sampler, logits[:3], jax.random.key(5)))
+    assert not np.array_equal(tokens, draw(sampler, logits, jax.random.key(6)))
+    flat = draw(sampler, jnp.zeros((8, 100)), jax.random.key(5))
     assert len(set(np.asarray(flat).tolist())) > 4  # rows have keys of their own
 
 

@@ -50,7 +50,7 @@ def test_boxes(fixture, case, step, required):
 def test_keypoints(fixture):
     arrays, config = fixture
     scores = arrays["keypoints/scores"]
-    masks = [RELEASED.is_location(IDS) if id < 0 else IDS == id for id in arrays["keypoints/forced"]]
+    masks = [RELEASED.is_location(IDS) if id < 0 else id == IDS for id in arrays["keypoints/forced"]]
     constraint = constraints.schedule(np.stack(masks))
     for step in config["keypoint_steps"]:
         out = np.asarray(constraint(jnp.asarray(scores), step))

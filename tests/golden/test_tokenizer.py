@@ -38,7 +38,7 @@ def test_special_ids(vocabulary, outputs):
     for piece, id in outputs["special_ids"].items():
         assert vocabulary.special_id(piece.replace("▁", " ").strip()) == id
     assert vocabulary.used_size == outputs["piece_count"]
-    assert (BOS, EOS, UNK, PAD) == tuple(outputs[name] for name in ("bos", "eos", "unk", "pad"))
+    assert [outputs[name] for name in ("bos", "eos", "unk", "pad")] == [BOS, EOS, UNK, PAD]
 
 
 def test_model_inputs(vocabulary, folder):

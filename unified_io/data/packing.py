@@ -1,74 +1,25 @@
-"""Which example lies in which row: a plan of any number of examples a row, batch-wide budgets for every bank.
-
-Pure NumPy. Knows no modality by name, no TensorFlow and no model: lengths in, a plan out. `batch.py` lays it out.
-"""
+"""Which example lies in which row, and where in it: any number of examples a row. Pure NumPy: lengths in, a plan out."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
 
-from unified_io.errors import ConfigError, DataError
+from unified_io.data.budgets import Budgets, Lengths
+from unified_io.errors import DataError
 from unified_io.modalities.base import Features, Modality, TargetModality
 
-# Completions of a row are sought among this many of the examples that have waited longest: more gains
-# a fraction of a percent of fill and costs the square.
+# A row is completed from this many of the examples that have waited longest: more gain a fraction of a
+# percent of fill and cost the square.
 _CANDIDATES = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Budgets:
-    """The static shape of a packed batch, for one group.
-
-    Attributes:
-      rows: Rows of a group.
-      encoder_length: Places of an encoder row (S).
-      decoder_length: Places of a decoder row (T).
-      inputs: Items in the bank of every input modality, in the order of the banks.
-      targets: Items in the bank of every target modality, likewise.
-    """
-
-    rows: int
-    encoder_length: int
-    decoder_length: int
-    inputs: Mapping[str, int]
-    targets: Mapping[str, int]
-
-    def __post_init__(self):
-        sizes = {"rows": self.rows, "encoder_length": self.encoder_length, "decoder_length": self.decoder_length}
-        sizes |= {f"inputs[{k!r}]": v for k, v in self.inputs.items()}
-        sizes |= {f"targets[{k!r}]": v for k, v in self.targets.items()}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ConfigError(f"budget {name} is {size}; a static batch needs at least 1")
-
-    @property
-    def room(self) -> Int[np.ndarray, " K"]:
-        """What an example is charged against: encoder row, decoder row, then every bank."""
-        return np.array([self.encoder_length, self.decoder_length, *self.inputs.values(), *self.targets.values()])
-
-
-@dataclasses.dataclass(frozen=True)
-class Lengths:
-    """What an example costs.
-
-    Attributes:
-      encoder: Real tokens in the encoder row.
-      decoder: Real tokens in the decoder row.
-      inputs: Items in the bank of every input modality.
-      targets: Items in the bank of every target modality.
-    """
-
-    encoder: int
-    decoder: int
-    inputs: Mapping[str, int]
-    targets: Mapping[str, int]
-
-
-@dataclasses.dataclass(frozen=True)
 class Placement:
-    """Where one example lies: its row, the stretch of it, and its items in every bank of its group."""
+    """Where one example lies: its row, the stretch of it on either side, and its items in the banks of its group."""
 
     group: int
     row: int
@@ -101,13 +52,11 @@ class Plan:
         return self.rows >= 0
 
     def fill(self) -> dict[str, float]:
-        """Returns the part of all encoder places, decoder places and bank items that is real, each in [0, 1]."""
-        budgets = self.budgets
-        used = [_costs(self.lengths, budgets)[self.placed].sum(axis=0)]
-        have = budgets.room * self.groups
-        have[:2] *= budgets.rows
-        names = ["encoder", "decoder", *(f"inputs/{n}" for n in budgets.inputs), *(f"targets/{n}" for n in budgets.targets)]
-        return dict(zip(names, (used[0] / have).tolist(), strict=True))
+        """Returns how much of every kind of room is taken: of all rows, and of every bank, from 0 to 1."""
+        used = self.budgets.costs(self.lengths)[self.placed].sum(axis=0)
+        have = self.budgets.room * self.groups
+        have[:2] *= self.budgets.rows
+        return dict(zip(self.budgets.kinds, (used / have).tolist(), strict=True))
 
 
 def measure(
@@ -119,38 +68,19 @@ def measure(
     slots_in = {m.name: m.slots(features["inputs"][m.name]) for m in inputs}
     slots_out = {m.name: m.slots(features["targets"][m.name]) for m in targets}
     return Lengths(
-        encoder=sum(int(s.sum()) for s in slots_in.values()),
-        decoder=sum(int(s.sum()) for s in slots_out.values()),
-        inputs={name: len(s) for name, s in slots_in.items()},
-        targets={name: len(s) for name, s in slots_out.items()},
+        encoder=sum(int(slots.sum()) for slots in slots_in.values()),
+        decoder=sum(int(slots.sum()) for slots in slots_out.values()),
+        inputs={name: len(slots) for name, slots in slots_in.items()},
+        targets={name: len(slots) for name, slots in slots_out.items()},
     )
 
 
-def why_never(lengths: Lengths, budgets: Budgets) -> str | None:
-    """Says why an example fits no batch of this shape, or None if it fits."""
-    room = {"encoder tokens": budgets.encoder_length, "decoder tokens": budgets.decoder_length}
-    need = {"encoder tokens": lengths.encoder, "decoder tokens": lengths.decoder}
-    for side, budget, items in (("input", budgets.inputs, lengths.inputs), ("target", budgets.targets, lengths.targets)):
-        room |= {f"{name} {side} items": size for name, size in budget.items()}
-        need |= {f"{name} {side} items": items[name] for name in budget}
-    over = [f"{need[kind]} {kind} where a batch has {size}" for kind, size in room.items() if need[kind] > size]
-    return "; ".join(over) or None
-
-
-def _costs(lengths: Sequence[Lengths], budgets: Budgets) -> Int[np.ndarray, "N K"]:
-    rows = [
-        (x.encoder, x.decoder, *(x.inputs[n] for n in budgets.inputs), *(x.targets[n] for n in budgets.targets))
-        for x in lengths
-    ]
-    return np.array(rows, np.int64).reshape(len(rows), len(budgets.room))
-
-
 def plan(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -> Plan:
-    """Plans examples into rows: every row starts with the one that waited longest and is completed as tightly as possible.
+    """Plans examples into rows: a row starts with the example that waited longest and is completed as tightly as can be.
 
-    A row is completed by the example or the pair of examples that leaves the least room, measured as the sum of
-    squares of the free parts of both sides, until nothing fits. Starting every row with the oldest example means that
-    nobody waits for ever; pairs find the combinations in which both sides fill up.
+    What completes a row is the example, or the pair of examples, that leaves the least room, counted as the sum of
+    the squared free parts of both sides; then again, until nothing fits. Because every row starts with the oldest
+    example nobody waits for ever, and because pairs are tried a long input finds the long output that goes with it.
 
     Args:
       lengths: Costs of the examples, those that have waited longest first.
@@ -161,9 +91,9 @@ def plan(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -> Plan:
       DataError: An example fits no batch at all.
     """
     for index, example in enumerate(lengths):
-        if reason := why_never(example, budgets):
+        if reason := budgets.why_never(example):
             raise DataError(f"example {index} can never be packed: {reason}; raise the budget or shorten the example")
-    costs = _costs(lengths, budgets)
+    costs = budgets.costs(lengths)
     rows = np.full(len(costs), -1)
     banks = np.tile(budgets.room[2:], (groups, 1))
     for row in range(budgets.rows):
@@ -175,22 +105,22 @@ def plan(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -> Plan:
     return Plan(budgets, groups, tuple(lengths), rows)
 
 
-def _fill_row(costs: Int[np.ndarray, "N K"], waiting: Int[np.ndarray, " W"], room: Int[np.ndarray, " K"]) -> list[int]:
-    """Chooses the examples of one row; the first two kinds of room are the row's own, the others are shared."""
+def _fill_row(costs: np.ndarray, waiting: np.ndarray, room: np.ndarray) -> list[int]:
+    """Chooses the examples of one row. The first two kinds of room are the row's own, the others its group's."""
     scale = room[:2].astype(float)
     chosen: list[int] = []
     while True:
         waiting = waiting[(costs[waiting] <= room).all(axis=1)]
         if not len(waiting):
             return chosen
-        best = [int(waiting[0])] if not chosen else _best_completion(costs, waiting[:_CANDIDATES], room, scale)
-        chosen += best
-        room = room - costs[best].sum(axis=0)
-        waiting = waiting[~np.isin(waiting, best)]
+        found = _best_completion(costs, waiting[:_CANDIDATES], room, scale) if chosen else [int(waiting[0])]
+        chosen += found
+        room = room - costs[found].sum(axis=0)
+        waiting = waiting[~np.isin(waiting, found)]
 
 
 def _best_completion(costs: np.ndarray, candidates: np.ndarray, room: np.ndarray, scale: np.ndarray) -> list[int]:
-    """Returns the one or two candidates that leave the least room in the row. Each of them fits on its own."""
+    """Returns the one or two candidates that leave the least room in the row; each of them fits on its own."""
     need = costs[candidates]
     alone = (((room[:2] - need[:, :2]) / scale) ** 2).sum(axis=1)
     single = int(alone.argmin())
@@ -202,85 +132,52 @@ def _best_completion(costs: np.ndarray, candidates: np.ndarray, room: np.ndarray
     free = [(room[side] - need[:, None, side] - need[None, :, side]) / scale[side] for side in (0, 1)]
     together = np.where(fits, free[0] ** 2 + free[1] ** 2, np.inf)
     first, second = divmod(int(together.argmin()), len(candidates))
-    if alone[single] <= together[first, second]:
-        return [int(candidates[single])]
-    return [int(candidates[first]), int(candidates[second])]
+    best = [single] if alone[single] <= together[first, second] else [first, second]
+    return candidates[best].tolist()
 
 
 def one_per_row(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -> Plan:
     """Plans every example into a row of its own, in order: the unpacked batch of evaluation and generation.
 
     Raises:
-      DataError: There are more examples than rows, or an example fits no row, or the banks do not hold them all.
+      DataError: There are more examples than rows, or an example or all of them are over a budget.
     """
     if len(lengths) > groups * budgets.rows:
         raise DataError(f"{len(lengths)} examples but {groups * budgets.rows} rows; give fewer at a time")
-    result = Plan(budgets, groups, tuple(lengths), np.arange(len(lengths)))
-    costs = _costs(lengths, budgets)
+    costs = budgets.costs(lengths)
     for group in range(groups):
         mine = costs[group * budgets.rows : (group + 1) * budgets.rows]
         need = np.concatenate([mine[:, :2].max(axis=0, initial=0), mine[:, 2:].sum(axis=0)])
-        if (need > budgets.room).any():
-            raise DataError(f"unpacked examples need {need.tolist()} (encoder, decoder, banks), budgets are {budgets}")
-    return result
+        for kind, n, room in zip(budgets.kinds, need, budgets.room, strict=True):
+            if n > room:
+                raise DataError(f"unpacked examples need {n} {kind}, a batch has room for {room}; raise the budget")
+    return Plan(budgets, groups, tuple(lengths), np.arange(len(lengths)))
 
 
 def unplan(plan: Plan) -> list[Placement | None]:
-    """Says where every example lies: the inverse of `plan`, None where it found no row.
+    """Says where every example lies, None where it found no row: the inverse of planning.
 
-    Examples of a row lie in the order of the list, one after the other; so do their items in the banks of the group.
+    The examples of a row lie one after the other in the order of the list, and so do their items in the banks.
     """
     placements: list[Placement | None] = [None] * len(plan.lengths)
-    rows, offsets = plan.budgets.rows, {}
+    segments, encoder, decoder, items = Counter(), Counter(), Counter(), Counter()
+
+    def take(counter: Counter, key: Any, count: int) -> slice:
+        counter[key] += count
+        return slice(counter[key] - count, counter[key])
+
     order = np.argsort(plan.rows, kind="stable")
-    previous, segment, starts = -1, 0, (0, 0)
-    for index in order[len(plan.lengths) - int(plan.placed.sum()) :].tolist():
-        group, row = divmod(int(plan.rows[index]), rows)
-        if plan.rows[index] != previous:
-            previous, segment, starts = int(plan.rows[index]), 0, (0, 0)
-        lengths, segment = plan.lengths[index], segment + 1
-        ends = (starts[0] + lengths.encoder, starts[1] + lengths.decoder)
-        items: dict[str, dict[str, slice]] = {"inputs": {}, "targets": {}}
-        for side, counts in (("inputs", lengths.inputs), ("targets", lengths.targets)):
-            for name, count in counts.items():
-                start = offsets.get((group, side, name), 0)
-                items[side][name] = slice(start, start + count)
-                offsets[group, side, name] = start + count
+    for index in order[plan.rows[order] >= 0].tolist():
+        at, cost = int(plan.rows[index]), plan.lengths[index]
+        group, row = divmod(at, plan.budgets.rows)
+        segments[at] += 1
         placements[index] = Placement(
-            group, row, segment, slice(starts[0], ends[0]), slice(starts[1], ends[1]), items["inputs"], items["targets"]
+            group,
+            row,
+            segments[at],
+            take(encoder, at, cost.encoder),
+            take(decoder, at, cost.decoder),
+            {name: take(items, (group, "input", name), count) for name, count in cost.inputs.items()},
+            {name: take(items, (group, "target", name), count) for name, count in cost.targets.items()},
         )
-        starts = ends
     return placements
-
-
-def propose_budgets(
-    sample: Sequence[Lengths], rows: int, encoder_length: int, decoder_length: int, margin: float = 2.0
-) -> Budgets:
-    """Proposes bank budgets from measured lengths: what full rows hold on average, and `margin` standard deviations.
-
-    Args:
-      sample: Lengths of a few thousand examples of the mixture.
-      rows: Rows of a group.
-      encoder_length: Places of an encoder row.
-      decoder_length: Places of a decoder row.
-      margin: Standard deviations of head-room, so that a bank seldom limits the rows.
-    """
-    if not sample:
-        raise DataError("no lengths to propose budgets from; measure a few thousand examples first")
-    mean_encoder = np.mean([x.encoder for x in sample])
-    mean_decoder = np.mean([x.decoder for x in sample])
-    # Rows fill up until one of the two sides is full.
-    examples = rows * min(encoder_length / max(mean_encoder, 1e-9), decoder_length / max(mean_decoder, 1e-9))
-
-    def items(counts: Iterable[int]) -> int:
-        counts = np.array(list(counts))
-        mean = examples * counts.mean() + margin * np.sqrt(examples) * counts.std()
-        return max(int(np.ceil(mean)), int(counts.max()), 1)
-
-    return Budgets(
-        rows,
-        encoder_length,
-        decoder_length,
-        {name: items(x.inputs[name] for x in sample) for name in sample[0].inputs},
-        {name: items(x.targets[name] for x in sample) for name in sample[0].targets},
-    )

@@ -31,9 +31,9 @@ def iou(first: Boxes, second: Boxes) -> Float[np.ndarray, "n m"]:
 
 
 def match(overlap: Float[np.ndarray, "n m"]) -> tuple[Int[np.ndarray, "k"], Int[np.ndarray, "k"]]:
-    """Returns rows and columns of the one-to-one matching with the largest total overlap (Hungarian algorithm).
+    """Returns rows and columns of the one-to-one matching with the largest total overlap.
 
-    Pairs that do not overlap at all are left unmatched.
+    The Hungarian algorithm. Pairs that do not overlap at all are left unmatched.
     """
     rows, columns = linear_sum_assignment(overlap, maximize=True)
     real = overlap[rows, columns] > 0.0
@@ -60,9 +60,10 @@ def accuracy(
     *,
     threshold: float = 0.5,
 ) -> float:
-    """Returns hits / (predicted + missed boxes); a hit has the right label and overlaps by `threshold` or more.
+    """Returns hits / (predicted + missed boxes).
 
-    Boxes are matched among those of the same label, so a box with a wrong label never takes the place of a right one.
+    A hit has the right label and overlaps by `threshold` or more. Boxes are matched among those of
+    the same label, so a box with a wrong label never takes the place of a right one.
 
     Raises:
       DataError: There is not one label a box.

@@ -33,8 +33,9 @@ PACKAGES = (
 def resources() -> dict[str, float | int]:
     """Returns `wall_seconds` since this process started, its `cpu_seconds`, and its `peak_rss_bytes`.
 
-    CPU time is user and system time of all threads, and of children that have ended. Peak memory is this process's
-    alone. Off Linux wall time counts from the import of this module, and peak memory is 0 where it can not be asked.
+    CPU time is user and system time of all threads, and of children that have ended. Peak memory is this
+    process's alone. Off Linux wall time counts from the import of this module, and peak memory is 0 where nobody
+    can be asked.
     """
     times = os.times()
     return {
@@ -74,7 +75,9 @@ def _peak_rss_bytes() -> int:
     # Not `ru_maxrss` on Linux: it keeps the peak of the parent that forked us.
     status = Path("/proc/self/status")
     if status.exists():
-        line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
+        line = next(
+            (line for line in status.read_text().splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB"
+        )
         return int(line.split()[1]) * 1024
     if sys.platform == "win32":
         return 0
@@ -89,4 +92,7 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )

@@ -43,10 +43,14 @@ def nearest(items: Float[np.ndarray, "n *s"], training: Float[np.ndarray, "m *s"
     a = np.asarray(items, np.float64).reshape(len(items), -1)
     b = np.asarray(training, np.float64).reshape(len(training), -1)
     if not len(b) or a.shape[1:] != b.shape[1:]:
-        raise DataError(f"items are {np.shape(items)}, training examples {np.shape(training)}; want equal shapes")
+        raise DataError(
+            f"items are {np.shape(items)}, training examples {np.shape(training)}; want equal shapes"
+        )
     rows = max(1, _PAIRS_AT_ONCE // b.size)
     # Differences, not the expanded square: only they are exactly zero for a copy.
-    blocks = [np.square(a[i : i + rows, None] - b[None]).mean(axis=-1).min(axis=1) for i in range(0, len(a), rows)]
+    blocks = [
+        np.square(a[i : i + rows, None] - b[None]).mean(axis=-1).min(axis=1) for i in range(0, len(a), rows)
+    ]
     return np.sqrt(np.concatenate(blocks)) if blocks else np.zeros(0)
 
 
@@ -57,7 +61,8 @@ class Memorisation:
     Attributes:
       generated_median: Median distance of an output to its nearest training example.
       real_median: The same for held-out real examples.
-      closer_share: Share of outputs nearer than the 5th percentile of real; about 0.05 if nothing is learnt by heart.
+      closer_share: Share of outputs nearer than the 5th percentile of real; about 0.05 if nothing was
+        learnt by heart.
       copy_share: Share of outputs that are a training example.
     """
 
@@ -83,7 +88,9 @@ def memorisation(
     made, true = np.asarray(generated, np.float64), np.asarray(real, np.float64)
     for side, distances in (("generated", made), ("real", true)):
         if not distances.size or not (np.isfinite(distances) & (distances >= 0.0)).all():
-            raise DataError(f"{side} distances are empty, negative or not finite; want one distance an example")
+            raise DataError(
+                f"{side} distances are empty, negative or not finite; want one distance an example"
+            )
     return Memorisation(
         generated_median=float(np.median(made)),
         real_median=float(np.median(true)),
@@ -94,4 +101,6 @@ def memorisation(
 
 def _same_shape(made: np.ndarray, reference: np.ndarray) -> None:
     if np.shape(made) != np.shape(reference) or not np.size(made):
-        raise DataError(f"got shape {np.shape(made)}, the reference has {np.shape(reference)}; want equal, not empty")
+        raise DataError(
+            f"got shape {np.shape(made)}, the reference has {np.shape(reference)}; want equal, not empty"
+        )

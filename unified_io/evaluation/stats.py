@@ -45,8 +45,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Returns the percentile bootstrap interval (low, high) of the mean of `values`.
 
-    Examples are drawn with replacement `samples` times; the interval holds the middle `level` of the means. Where
-    all values are equal it has no width, whatever the truth: read it together with the number of examples.
+    Examples are drawn with replacement `samples` times; the interval holds the middle `level` of the means.
+    Where all values are equal it has no width, whatever the truth: read it with the number of examples.
 
     Raises:
       ConfigError: The level is not between 0 and 1, or no sample was asked for.
@@ -54,7 +54,9 @@ def bootstrap_interval(
     Source: Efron, "Bootstrap methods: another look at the jackknife" (1979).
     """
     if not 0.0 < level < 1.0 or samples < 1:
-        raise ConfigError(f"level is {level} and samples {samples}; level lies in (0, 1), samples is 1 or more")
+        raise ConfigError(
+            f"level is {level} and samples {samples}; level lies in (0, 1), samples is 1 or more"
+        )
     array = _checked(values)
     generator = np.random.default_rng(seed)
     rows = max(1, _DRAWN_AT_ONCE // len(array))
@@ -83,5 +85,7 @@ def _checked(values: Float[np.ndarray, "n"] | Sequence[float]) -> Float[np.ndarr
     if array.ndim != 1 or not len(array):
         raise DataError(f"scores have shape {array.shape}; want one number an example, and at least one")
     if not np.isfinite(array).all():
-        raise DataError(f"score of example {int(np.argmin(np.isfinite(array)))} is not finite; mend the metric")
+        raise DataError(
+            f"score of example {int(np.argmin(np.isfinite(array)))} is not finite; mend the metric"
+        )
     return array

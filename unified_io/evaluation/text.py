@@ -14,8 +14,8 @@ _APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
 def normalise(text: str) -> str:
     """Returns the text in lower case, one blank between words, without punctuation outside of numbers.
 
-        "  The digit SEVEN. "  ->  "the digit seven"
-        "It's -3.5!"           ->  "its -3.5"
+    "  The digit SEVEN. "  ->  "the digit seven"
+    "It's -3.5!"           ->  "its -3.5"
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(_PUNCTUATION.sub(" ", _APOSTROPHE.sub("", folded)).split())

@@ -1,6 +1,7 @@
 """Which tokens may come next: functions (logits, step) -> logits, -inf where a token is forbidden.
 
-At every step at least one token must stay allowed. Build a constraint once and keep it: it is a new function each time.
+At every step at least one token must stay allowed. Build a constraint once and keep it: it is a new function
+each time.
 """
 
 from collections.abc import Callable
@@ -51,7 +52,9 @@ def forbid_before(step: int, ids: Bool[np.ndarray, " V"]) -> Constraint:
 
 
 def schedule(masks: Bool[np.ndarray, "n V"], repeat: bool = False) -> Constraint:
-    """Allows the ids of mask i at step i; after the last mask it starts again (`repeat`) or allows everything.
+    """Allows the ids of mask i at step i.
+
+    After the last mask it starts again (`repeat`) or allows everything.
 
     Raises:
       ConfigError: A mask allows nothing.
@@ -68,7 +71,7 @@ def schedule(masks: Bool[np.ndarray, "n V"], repeat: bool = False) -> Constraint
 
 
 def groups(members: Bool[np.ndarray, " V"], size: int, eos_id: int) -> Constraint:
-    """Allows whole groups of `size` members, and EOS between groups: boxes of 4 location tokens, pen points of 3."""
+    """Allows whole groups of `size` members, and EOS between them, e.g. boxes of four location tokens."""
     inside = _mask(members, 1)
     between = inside.copy()
     between[eos_id] = True
@@ -78,8 +81,8 @@ def groups(members: Bool[np.ndarray, " V"], size: int, eos_id: int) -> Constrain
 def prefer(members: Bool[np.ndarray, " V"], threshold: float) -> Constraint:
     """Allows only members in rows where their summed probability exceeds `threshold`, else everything.
 
-    With location tokens as members: a model that is fairly sure of another box is not stopped by an EOS that is a
-    little likelier than every single coordinate.
+    With location tokens as members: a model that is fairly sure of another box is not stopped by an EOS that
+    is a little likelier than every single coordinate.
 
     Source: the released localisation rule (threshold 0.3; 0.5 for people and detection).
     """

@@ -1,4 +1,4 @@
-"""The decoding loop: a step function from ids to logits, run until every row has ended. Knows logits and ids only."""
+"""The decoding loop: a step function, run until every row has ended. Knows logits and ids only."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -43,8 +43,8 @@ def decode(
         ids given      0   7   9   1
         tokens         7   9   1   0        (eos_id 1: what follows it is 0)
 
-    A row depends on its own state and key only, so batching requests does not change their answers: give `rng` as a
-    key a row where each request has a seed of its own.
+    A row depends on its own state and key only, so batching requests does not change their answers: give
+    `rng` as a key a row where each request has a seed of its own.
 
     Args:
       step_fn: One step of the decoder; what it keeps between steps (a cache) is `state`, of constant shapes.
@@ -58,8 +58,8 @@ def decode(
       constraint: Which tokens are allowed, see `constraints`; it does not touch the log-probabilities.
 
     Returns:
-      Tokens, and for each row the summed log-probability that `step_fn` gives them, EOS included: the number that
-      scoring the same answer gives, whatever the sampler did.
+      Tokens, and for each row the summed log-probability that `step_fn` gives them, EOS included: the number
+      that scoring the same answer gives, whatever the sampler did.
     """
     keys = row_keys(rng, batch_size)
 
@@ -104,7 +104,7 @@ def guided(step_fn: StepFn, scale: float) -> StepFn:
       step_fn: A step on 2 B rows; so must be the state given to `decode`.
       scale: 10 for images in the paper.
 
-    Source: Unified-IO 2, section 6 on image generation.
+    Source: the released samplers of Unified-IO 2; the paper guides images and not sound.
     """
 
     def step(state: Any, ids: Int[Array, " B"], index: Int[Array, ""]) -> tuple[Float[Array, "B V"], Any]:

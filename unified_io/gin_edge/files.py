@@ -113,7 +113,11 @@ def _no_module(name: str, error: ModuleNotFoundError) -> ConfigError:
     owner = importlib.import_module(parent) if parent else None
     if hasattr(owner, last):
         short = parent.rpartition(".")[-1]
-        return ConfigError(f"gin imports modules only, and {name} is none; import {parent} and write {short}.{last}")
+        return ConfigError(
+            f"gin imports modules only, and {name} is none; import {parent} and write {short}.{last}"
+        )
     folders = getattr(owner, "__path__", ())
-    siblings = {path.stem for folder in folders for path in Path(folder).glob("*") if path.suffix in ("", ".py")}
+    siblings = {
+        path.stem for folder in folders for path in Path(folder).glob("*") if path.suffix in ("", ".py")
+    }
     return _unknown(f"module in {parent}" if parent else "module", last, siblings, "install it")

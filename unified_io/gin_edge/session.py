@@ -1,14 +1,16 @@
 """From gin files and flags to a job, and the config that was meant, written beside what it makes."""
 
+import contextlib
 import difflib
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gin
 
-from unified_io.errors import ConfigError
+from unified_io.errors import ConfigError, unknown
 from unified_io.gin_edge import checks
 from unified_io.gin_edge.files import PACKAGED, find_file
 from unified_io.gin_edge.reading import Reading
@@ -40,12 +42,26 @@ def parse(files: Sequence[str], bindings: Sequence[str], search_paths: Sequence[
     checks.check_macros(reading, known=(MODEL_DIR,))
     checks.check_types(reading)
     gin.clear_config()
-    gin.config._LOCATION_PREFIXES[:] = folders  # gin can only append to it, and would keep an earlier call's folders
+    gin.config._LOCATION_PREFIXES[:] = (
+        folders  # gin can only append to it, and would keep an earlier call's folders
+    )
     try:
-        gin.parse_config_files_and_bindings(paths, statements)
+        with _quiet():
+            gin.parse_config_files_and_bindings(paths, statements)
     except (ValueError, TypeError, AttributeError, NameError, RuntimeError, SyntaxError) as error:
         raise ConfigError(f"gin does not take this config: {error}") from error
     return reading
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """gin logs an error for every folder that does not have a file, though the next one has it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def build(reading: Reading, run: Callable[..., Any]) -> Any:
@@ -56,13 +72,26 @@ def build(reading: Reading, run: Callable[..., Any]) -> Any:
     """
     if not any(binding.target is run for binding in reading.bindings.values()):
         name = f"{run.__module__.rpartition('.')[-1]}.{run.__name__}"
-        raise ConfigError(f"no gin file says what to {run.__name__}; give a run file, one that binds {name}.job")
+        raise ConfigError(
+            f"no gin file says what to {run.__name__}; give a run file, one that binds {name}.job"
+        )
     try:
         return gin.get_configurable(run)()
     except TypeError as error:
         if "No values supplied by Gin" not in str(error):
             raise
         raise ConfigError(f"the config is incomplete: {error}") from error
+
+
+def build_macro(reading: Reading, name: str) -> Any:
+    """Builds what a macro stands for, e.g. the config behind `MODEL`, without a job.
+
+    Raises:
+      ConfigError: No file sets the macro.
+    """
+    if name not in reading.macros:
+        raise unknown("macro", name, reading.macros)
+    return gin.get_configurable(f"{name}/gin.macro")()
 
 
 def save(folder: Path) -> list[str]:
@@ -85,4 +114,6 @@ def save(folder: Path) -> list[str]:
         raise ConfigError(
             f"can not write to model_dir {str(folder)!r}: {error.strerror}; choose another with --model_dir=FOLDER"
         ) from error
-    return list(difflib.unified_diff(earlier.splitlines(), text.splitlines(), "before", "now", lineterm="", n=0))
+    return list(
+        difflib.unified_diff(earlier.splitlines(), text.splitlines(), "before", "now", lineterm="", n=0)
+    )

@@ -13,6 +13,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 
 from unified_io.errors import ConfigError
+from unified_io.generation.sampling import Sampler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +94,11 @@ class Modality:
         """How many token places one item takes."""
         return 1
 
+    @property
+    def max_items(self) -> int:
+        """The most items one example has."""
+        return 1
+
     def features(self) -> dict[str, FeatureSpec]:
         """What the batch holds of one item."""
         raise ConfigError(f"{type(self).__name__} declares no features")
@@ -157,6 +163,11 @@ class TargetModality(Modality):
     def prefix(self) -> str:
         """The paradigm token that asks for this output."""
         return "[Text] [S] "
+
+    @property
+    def sampler(self) -> Sampler:
+        """How to choose tokens unless the user says otherwise."""
+        return Sampler(temperature=0.0)
 
     def detokenize(self, rendered: np.ndarray) -> Any:
         """Turns one rendered generation back into the raw field; the inverse of `preprocess`."""

@@ -42,6 +42,10 @@ class History(Modality):
     def slot_size(self) -> int:
         return self.resampler.num_latents
 
+    @property
+    def max_items(self) -> int:
+        return self.max_frames
+
     def features(self) -> dict[str, FeatureSpec]:
         frame = FeatureSpec((), "int32", "which frame, from 0")
         return {**self.media.features(), "frames": frame}

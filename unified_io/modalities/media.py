@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from unified_io.generation.sampling import Sampler
 from unified_io.modalities.base import (
     Embedder,
     Features,
@@ -205,6 +206,10 @@ class CodeTarget(TargetModality):
 
     def slots(self, features: Features) -> np.ndarray:
         return features["mask"]
+
+    @property
+    def sampler(self) -> Sampler:
+        return Sampler(temperature=1.0, top_p=0.9)
 
     def tokenizer(self) -> nn.Module:
         """The tokenizer: encode(pixels) -> codes, decode(codes) -> pixels."""

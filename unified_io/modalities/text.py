@@ -43,6 +43,10 @@ class TextInput(Modality):
     def fields(self) -> tuple[str, ...]:
         return (f"{self.name}_inputs",)
 
+    @property
+    def max_items(self) -> int:
+        return self.max_length
+
     def features(self) -> dict[str, FeatureSpec]:
         return {
             "tokens": FeatureSpec((), "int32", "text token id"),
@@ -104,6 +108,10 @@ class TextTarget(TargetModality):
     @property
     def end_token(self) -> int | None:
         return EOS
+
+    @property
+    def max_items(self) -> int:
+        return self.max_length
 
     def features(self) -> dict[str, FeatureSpec]:
         return {

@@ -1,4 +1,4 @@
-"""Attention: one function over heads, `attend`, and one module around it. Masks and angles come from outside."""
+"""Attention: one function over heads, `attend`, and one module around it. Masks and angles are given."""
 
 import math
 from functools import partial
@@ -35,7 +35,7 @@ def attend(
 ) -> Float[Array, "B Q H K"]:
     """Returns the average of the values, weighted by softmax(q k * scale + bias).
 
-    Where `mask` is False -1e10 is added. Logits and softmax are float32, weights are cast to the dtype of `v`.
+    Where `mask` is False -1e10 is added. Logits and softmax are float32, weights get the dtype of `v`.
 
     Args:
       scale: 1 / sqrt(K) unless told.

@@ -14,7 +14,7 @@ GLOROT_UNIFORM = variance_scaling(1.0, "fan_avg", "uniform")
 
 
 class Dense(nn.Module):
-    """`x @ kernel (+ bias)`: the kernel is float32 and has its final shape `[in, features]`, the product `dtype`.
+    """`x @ kernel (+ bias)`. The kernel has its final shape `[in, features]`; the product is computed in `dtype`.
 
     Attributes:
       features: Numbers out.

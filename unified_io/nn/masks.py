@@ -1,8 +1,8 @@
 """Who may look at whom: boolean patterns, True = allowed, queries before keys. They combine with `&` and `|`.
 
 A mask for attention has axes `[B, 1, Q, K]`: the 1 stands for all heads. Patterns of a grid take indices of
-tokens (row-major, counted within their own image or sound), so they hold for tokens anywhere in a packed row, and
-for one decoding step. In the drawings `x` is allowed, `.` is not; a line is a query, a column is a key.
+tokens (row-major, counted within their own image or sound), so they hold anywhere in a packed row, and for one
+decoding step. In the drawings `x` is allowed, `.` is not; a line is a query, a column is a key.
 """
 
 import jax.numpy as jnp
@@ -133,8 +133,8 @@ def decoder_patterns(num_layers: int) -> Int[np.ndarray, "N"]:
 def denoising(hidden: Bool[Array, "*B L"]) -> Bool[Array, "*B L L"]:
     """Keeps what the encoder could not see away from the decoder's input (dynamic masking).
 
-    `hidden` is True for a token whose patch was hidden from the encoder. Input k holds token k - 1, so an input
-    that holds a hidden token sees only itself and nobody else sees it. Combine it with a causal pattern by `&`.
+    `hidden` is True for a token whose patch was hidden from the encoder. Input k holds token k - 1, so an
+    input that holds a hidden token sees only itself and nobody else sees it. To be joined to a causal pattern.
 
     hidden 0 1 0 0 (input 2 holds the hidden token 1):
         x x . x

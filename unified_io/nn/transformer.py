@@ -147,7 +147,7 @@ class DecoderBlock(nn.Module):
         cross_mask: Bool[Array, "#B 1 1 S"],
         angles: Float[Array, "#B 1 half"],
     ) -> tuple[Float[Array, "B 1 D"], KV]:
-        """Runs one token; returns its hidden state, and keys and values for the caller to write at `index`."""
+        """Runs one token; returns its hidden state, and the keys and values to be written at `index`."""
         h = self.pre_self_attention_layer_norm(y)
         new = self.self_attention.keys_values(h, angles)
         kept = attention.write(cache["self"], new, index)
@@ -205,7 +205,7 @@ def stack(
 
 
 def stack_layers(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Turns parameters of an unrolled stack (`layers_0`, `layers_1`, …) into those of a scanned one, `layers`.
+    """Turns parameters of an unrolled stack (`layers_0`, `layers_1`, …) into those of a scanned one.
 
     Everything beside the layers is kept. NumPy stays NumPy. The inverse of `unstack_layers`.
 

@@ -87,6 +87,9 @@ def fit(
     if checkpoints is not None and checkpoints.latest() is not None:
         state = checkpoints.restore(pytree.abstract(state))
         notes = checkpoints.notes(int(state.step))
+    else:
+        # Committed to its devices, as a restored state is: the two would be compiled apart.
+        state = jax.device_put(state, jax.tree.map(lambda leaf: leaf.sharding, state), donate=True)
     step = first = int(state.step)
     window = _Window(notes.get("window", {}), notes.get("bad_reports", 0))
     evaluated = notes.get("evaluated", False)

@@ -77,8 +77,7 @@ def shardings(boxed: Any, mesh: Mesh) -> Any:
     rules = dict(RULES)
 
     def place(leaf: Any) -> NamedSharding:
-        names = leaf.names if isinstance(leaf, nn.meta.AxisMetadata) else ()
-        value = nn.meta.unbox(leaf)
+        names, value = (leaf.names, leaf.value) if _is_box(leaf) else ((), leaf)
         if len(names) != len(value.shape):
             return NamedSharding(mesh, PartitionSpec())
         for name in names:
@@ -93,7 +92,7 @@ def shardings(boxed: Any, mesh: Mesh) -> Any:
                 )
         return NamedSharding(mesh, spec)
 
-    return jax.tree.map(place, boxed, is_leaf=lambda x: isinstance(x, nn.meta.AxisMetadata))
+    return jax.tree.map(place, boxed, is_leaf=_is_box)
 
 
 def init_sharded(init_fn: Callable[..., Any], *args: Any, mesh: Mesh) -> Any:
@@ -104,7 +103,7 @@ def init_sharded(init_fn: Callable[..., Any], *args: Any, mesh: Mesh) -> Any:
     """
     with use(mesh):
         placed = shardings(jax.eval_shape(init_fn, *args), mesh)
-        return jax.jit(lambda *a: nn.meta.unbox(init_fn(*a)), out_shardings=placed)(*args)
+        return jax.jit(lambda *a: _unboxed(init_fn(*a)), out_shardings=placed)(*args)
 
 
 def shard_batch(batch: Any, mesh: Mesh) -> Any:
@@ -123,3 +122,12 @@ def shard_batch(batch: Any, mesh: Mesh) -> Any:
     if jax.process_count() == 1:
         return jax.device_put(batch, sharding)
     return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(sharding, leaf), batch)
+
+
+def _is_box(leaf: Any) -> bool:
+    return isinstance(leaf, nn.LogicallyPartitioned)
+
+
+def _unboxed(tree: Any) -> Any:
+    """Takes the boxes off without a constraint, which would not fit statistics of fewer axes than their parameter."""
+    return jax.tree.map(lambda leaf: leaf.value if _is_box(leaf) else leaf, tree, is_leaf=_is_box)

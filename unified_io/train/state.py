@@ -3,6 +3,7 @@
 from typing import Any
 
 import flax.struct
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -26,4 +27,6 @@ class TrainState:
     @classmethod
     def create(cls, params: Any, optimizer: optax.GradientTransformation, extra: Any = None) -> "TrainState":
         """Returns the state before the first step."""
+        # Weak types (of `jnp.full(shape, 0.5)`) would vanish in the first step and have the second compiled anew.
+        params = jax.tree.map(lambda p: jax.lax.convert_element_type(p, p.dtype), params)
         return cls(jnp.zeros((), jnp.int32), params, optimizer.init(params), {} if extra is None else extra)

@@ -1,1 +1,1 @@
-"""Text vocabularies that ship with the package; `tools/train_vocabulary.py` makes them, `vocab.py` reads them."""
+"""Text vocabularies that ship with the package: made by `tools/train_vocabulary.py`, read by `vocab.py`."""

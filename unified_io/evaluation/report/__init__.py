@@ -13,9 +13,9 @@ from unified_io.evaluation.report.exhibits import (
     Gallery,
     ImagePanel,
     Item,
+    Series,
     SoundPanel,
     StrokesPanel,
-    Series,
     Table,
     TextPanel,
 )

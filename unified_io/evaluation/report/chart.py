@@ -10,7 +10,7 @@ from unified_io.evaluation.report.exhibits import Chart
 from unified_io.evaluation.report.markup import Markup, element, join
 
 _WIDTH, _HEIGHT = 480.0, 270.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 14.0, 24.0, 40.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 20.0, 24.0, 40.0
 _COLOURS = 7  # as many as the style has; later lines repeat them with dashes
 _DASHES = (None, "6 4", "2 3")
 
@@ -20,12 +20,12 @@ def line_chart(chart: Chart) -> Markup:
     lines = [(series.name, *series.thinned()) for series in chart.series]
     if chart.log_y:
         lines = [(name, x, np.where(y > 0.0, y, np.nan)) for name, x, y in lines]
-    kept = [(x, y) for _, x, y in lines if np.isfinite(y).any()]
-    head = element("figcaption", element("strong", chart.title), _legend(chart), chart.note and _note(chart.note))
-    if not kept:
+    values = np.concatenate([np.zeros(0), *(y[np.isfinite(y)] for _, _, y in lines)])
+    head = element("figcaption", element("strong", chart.title), _legend(chart), _note(chart))
+    if not values.size:
         return element("figure", head, element("p", "Nothing was recorded.", class_="note"), class_="chart")
-    across = _Axis(np.concatenate([x[np.isfinite(y)] for x, y in kept]), _LEFT, _WIDTH - _RIGHT, log=False)
-    values = np.concatenate([y[np.isfinite(y)] for _, y in kept])
+    places = np.concatenate([np.asarray(series.x, np.float64) for series in chart.series])
+    across = _Axis(places, _LEFT, _WIDTH - _RIGHT, log=False)
     up = _Axis(values, _HEIGHT - _BOTTOM, _TOP, log=chart.log_y)
     drawing = element(
         "svg",
@@ -52,7 +52,9 @@ class _Axis:
         vertical = start > end
         self.low = min(low, self.ticks[0]) if vertical else low
         self.high = max(high, self.ticks[-1]) if vertical else high
-        self.ticks = [tick for tick in self.ticks if self.low * (1 - 1e-9) <= tick <= self.high * (1 + 1e-9)] or [low]
+        self.ticks = [
+            tick for tick in self.ticks if self.low * (1 - 1e-9) <= tick <= self.high * (1 + 1e-9)
+        ] or [low]
 
     def __call__(self, values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
         low, high = (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
@@ -60,19 +62,25 @@ class _Axis:
         return self.start + (np.asarray(values) - low) / (high - low) * (self.end - self.start)
 
     def label(self, value: float) -> str:
-        """Returns a tick's words: as many decimals as the step between ticks needs, thousands as k."""
-        if value and abs(value) >= 10_000 and value % 100 == 0:
-            return f"{value / 1000:g}k"
-        step = value if self.log else (self.ticks[1] - self.ticks[0] if len(self.ticks) > 1 else value)
-        decimals = max(0, -math.floor(math.log10(abs(step)) + 1e-9)) if step else 0
-        return f"{value:,.{decimals}f}" if decimals < 5 else f"{value:.0e}"
+        """Returns a tick's words: digits that tell it from the next, in thousands (k) from 10,000 on."""
+        if not value:
+            return "0"
+        largest = max(map(abs, self.ticks))
+        step = value if self.log or len(self.ticks) < 2 else self.ticks[1] - self.ticks[0]
+        scale, letter = (1000.0, "k") if largest >= 10_000.0 else (1.0, "")
+        decimals = next(
+            (n for n in range(5) if math.isclose(round(step / scale, n), step / scale, rel_tol=1e-6)), None
+        )
+        return f"{value:.2g}" if decimals is None else f"{value / scale:,.{decimals}f}{letter}"
 
 
 def _linear_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     raw = (high - low) / wanted
     unit = 10.0 ** math.floor(math.log10(raw))
     step = min((factor * unit for factor in (1.0, 2.0, 2.5, 5.0, 10.0)), key=lambda size: abs(size - raw))
-    return [round(n * step, 12) for n in range(math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9) + 1)]
+    return [
+        round(n * step, 12) for n in range(math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9) + 1)
+    ]
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
@@ -110,7 +118,9 @@ def _words(chart: Chart, across: _Axis) -> Markup:
     return join(
         element("line", x1=across.start, x2=across.end, y1=base, y2=base, class_="axis"),
         element("text", unit, x=2.0, y=12.0, class_="axis-name"),
-        element("text", chart.x_label, x=_WIDTH - _RIGHT, y=_HEIGHT - 5.0, text_anchor="end", class_="axis-name"),
+        element(
+            "text", chart.x_label, x=_WIDTH - _RIGHT, y=_HEIGHT - 5.0, text_anchor="end", class_="axis-name"
+        ),
     )
 
 
@@ -161,8 +171,14 @@ def _legend(chart: Chart) -> Markup | None:
     return element("span", keys, class_="legend")
 
 
-def _note(text: str) -> Markup:
-    return element("span", text, class_="note")
+def _note(chart: Chart) -> Markup | None:
+    merged = max(
+        (math.ceil(len(line.x) / len(line.thinned()[0])) for line in chart.series if len(line.x)), default=1
+    )
+    words = " ".join(
+        filter(None, (chart.note, f"A point is the mean of up to {merged} values." if merged > 1 else ""))
+    )
+    return element("span", words, class_="note") if words else None
 
 
 def _dash(index: int) -> str | None:

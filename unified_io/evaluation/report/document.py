@@ -14,40 +14,42 @@ import numpy as np
 from unified_io.errors import DataError
 from unified_io.evaluation.report.exhibits import Chart, Gallery, Table
 from unified_io.evaluation.report.outline import Report
-from unified_io.evaluation.report.page import overall, to_html
+from unified_io.evaluation.report.page import to_html
 from unified_io.evaluation.report.results import Result, verdict
 
 _DIGITS = 6  # significant digits of every float
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """Returns the report as plain values: score tables by their key, facts at the top level, charts, tables, galleries.
+    """Returns the report as plain values: score tables by their key, facts at the top level, then the rest.
 
-        {"title": …, "summary": …, "overall": {…}, "pairs": {"image->text": {"score": …, "interval": […], …}}, …,
-         "wall_seconds": …, …, "charts": {…}, "tables": {…}, "galleries": {…}}
+        {"title": …, "summary": …, "overall": {…},
+         "pairs": {"image->text": {"score": …, "interval": […], …}}, …, "wall_seconds": …, …,
+         "charts": {…}, "tables": {…}, "galleries": {…}}
 
-    Floats have six significant digits. A gap in a chart is null; anywhere else a number that is not finite raises.
+    Floats have six significant digits. A gap in a chart is null; any other number that is not finite raises.
 
     Raises:
       DataError: A value is not finite or not a plain value; the message says where.
     """
     scores = report.scores()
     parts = list(report.all_parts())
-    goals = [r for r in {(k, n): r for k, g in scores.items() for n, r in g.items()}.values() if r.goal is not None]
-    share = overall(report)
+    goals = [result for result in report.results() if result.goal is not None]
     document = {
         "title": report.title,
         "summary": report.summary,
         "overall": {
             "goals": len(goals),
             "goals_reached": sum(bool(verdict(result).reached) for result in goals),
-            "normalised_mean": share,
+            "normalised_mean": report.normalised_mean(),
         },
         **{key: {name: _result(result) for name, result in group.items()} for key, group in scores.items()},
         **report.facts,
         "charts": {part.title: _chart(part) for part in parts if isinstance(part, Chart)},
         "tables": {
-            part.title: {"columns": part.columns, "rows": part.rows} for part in parts if isinstance(part, Table)
+            part.title: {"columns": part.columns, "rows": part.rows}
+            for part in parts
+            if isinstance(part, Table)
         },
         "galleries": {
             part.title: [{"caption": item.caption, "correct": item.correct} for item in part.items]

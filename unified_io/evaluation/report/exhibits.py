@@ -26,10 +26,12 @@ class Series:
 
     def __post_init__(self):
         if len(self.x) != len(self.y) or not np.isfinite(np.asarray(self.x, np.float64)).all():
-            raise DataError(f"series {self.name!r} has {len(self.x)} x and {len(self.y)} y; want as many, x finite")
+            raise DataError(
+                f"series {self.name!r} has {len(self.x)} x and {len(self.y)} y; want as many, x finite"
+            )
 
     def thinned(self, limit: int = 200) -> tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]:
-        """Returns x and y with at most `limit` points: each the mean of a run of neighbours, its gaps left out."""
+        """Returns x and y with at most `limit` points: means of neighbours, gaps left out."""
         x, y = np.asarray(self.x, np.float64), np.asarray(self.y, np.float64)
         if len(x) <= limit:
             return x, np.where(np.isfinite(y), y, np.nan)
@@ -69,7 +71,9 @@ class Table:
     def __post_init__(self):
         for row in self.rows:
             if len(row) != len(self.columns):
-                raise DataError(f"table {self.title!r} has {len(self.columns)} columns but a row of {len(row)}: {row}")
+                raise DataError(
+                    f"table {self.title!r} has {len(self.columns)} columns but a row of {len(row)}: {row}"
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +121,7 @@ class SoundPanel:
 class StrokesPanel:
     """A pen trajectory: points (y, x, pen) in [0, 1].
 
-    A pen of 0.5 or more draws the line that leads to its point; below that the pen is lifted on the way there.
+    A pen of 0.5 or more draws the line that leads to its point; below that the pen is lifted on the way.
     """
 
     points: Float[np.ndarray, "n 3"]

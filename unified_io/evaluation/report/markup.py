@@ -1,4 +1,4 @@
-"""HTML and SVG that can not be written unescaped: only `Markup` passes as it is, any other text is escaped."""
+"""HTML and SVG that can not be written unescaped: only `Markup` passes as it is."""
 
 import html
 from collections.abc import Iterable
@@ -35,8 +35,8 @@ def element(name: str, /, *children: Child, **attributes: str | int | float | bo
 
         element("p", "a < b", class_="note")  ->  <p class="note">a &lt; b</p>
 
-    In attribute names a trailing underscore is dropped and others become dashes; True stands for an attribute without a
-    value, None and False leave it out.
+    In attribute names a trailing underscore is dropped and others become dashes; True stands for an attribute
+    without a value, None and False leave it out.
     """
     written = []
     for key, value in attributes.items():

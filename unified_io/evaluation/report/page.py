@@ -1,18 +1,19 @@
-"""The report as one HTML file: no script, no font, no picture from elsewhere; readable on a phone and in the dark."""
+"""The report as one HTML file: nothing from elsewhere, no script; readable on a phone and in the dark."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from unified_io.evaluation.report.chart import line_chart
 from unified_io.evaluation.report.exhibits import Chart, Gallery, Table
+from unified_io.evaluation.report.facts import fact, facts_table
 from unified_io.evaluation.report.markup import Markup, element, join, paragraphs
 from unified_io.evaluation.report.outline import Part, Report, Section
+from unified_io.evaluation.report.overview import matrix
 from unified_io.evaluation.report.panel import gallery
-from unified_io.evaluation.report.results import LEVELS, Result, ScoreTable, verdict
-from unified_io.evaluation.report.scores import matrix, plain_table, score_table, show
+from unified_io.evaluation.report.results import LEVELS, Result, ScoreTable, Verdict, verdict
+from unified_io.evaluation.report.scores import score_table
 from unified_io.evaluation.report.style import STYLE
-from unified_io.evaluation.stats import normalised
+from unified_io.evaluation.report.tables import plain_table
 
 # The browser is told to fetch nothing: whatever a caption holds, the page stays by itself.
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
@@ -32,7 +33,9 @@ def to_html(report: Report) -> str:
         element("style", Markup(STYLE)),
     )
     header = element("header", element("h1", report.title), paragraphs(report.summary), _tiles(report))
-    page = element("body", header, element("div", anchors.contents(), element("main", body), class_="columns"))
+    page = element(
+        "body", header, element("div", anchors.contents(), element("main", body), class_="columns")
+    )
     return f"<!doctype html>\n{element('html', head, page, lang='en')}\n"
 
 
@@ -41,11 +44,11 @@ def _framed(report: Report) -> list[tuple[Section, Markup]]:
     framed = []
     if report.matrix:
         framed.append((Section(report.matrix.title), matrix(report.matrix)))
-    if any(result.goal is not None for result in _results(report)):
+    if any(result.goal is not None for result in report.results()):
         framed.append((Section("What was reached, and what was not"), _verdicts(report)))
     framed += [(section, Markup("")) for section in report.sections]
     if report.facts:
-        framed.append((Section("The run"), _facts(report.facts)))
+        framed.append((Section("The run"), facts_table(report.facts)))
     return framed
 
 
@@ -74,7 +77,9 @@ def _section(section: Section, content: Markup, anchors: _Anchors, depth: int = 
     anchor = anchors.add(section.title, depth)
     heading = element(f"h{min(depth + 2, 4)}", section.title)
     inner = [_section(small, Markup(""), anchors, depth + 1) for small in section.sections]
-    return element("section", heading, paragraphs(section.text), content, _parts(section.parts), inner, id=anchor)
+    return element(
+        "section", heading, paragraphs(section.text), content, _parts(section.parts), inner, id=anchor
+    )
 
 
 def _parts(parts: Sequence[Part]) -> Markup:
@@ -98,44 +103,28 @@ def _part(part: ScoreTable | Table | Gallery) -> Markup:
     return plain_table(part) if isinstance(part, Table) else gallery(part)
 
 
-def _results(report: Report) -> list[Result]:
-    """Every result once: those of the matrix, then those of the tables."""
-    found = {("", result.name): result for result in report.matrix.results} if report.matrix else {}
-    known = set(found.values())
-    for key, group in report.scores().items():
-        found |= {(key, name): result for name, result in group.items() if result not in known}
-    return list(found.values())
-
-
 def _tiles(report: Report) -> Markup:
-    goals = [verdict(result).reached for result in _results(report) if result.goal is not None]
+    goals = [verdict(result).reached for result in report.results() if result.goal is not None]
     tiles = [(f"{sum(map(bool, goals))} of {len(goals)}", "goals reached")] if goals else []
-    share = overall(report)
+    share = report.normalised_mean()
     if share is not None:
         tiles.append((f"{100 * share:.0f} %", "of the way from chance to ceiling, mean of the matrix"))
     named = {"wall_seconds": "wall time", "cpu_seconds": "CPU time", "peak_rss_bytes": "peak memory"}
     tiles += [(fact(key, report.facts[key]), words) for key, words in named.items() if key in report.facts]
-    return element("dl", [element("div", element("dt", words), element("dd", value)) for value, words in tiles])
-
-
-def overall(report: Report) -> float | None:
-    """Returns the mean of (score - chance) / (ceiling - chance) over the matrix, or None where neither is known."""
-    results = report.matrix.results if report.matrix else ()
-    shares = [
-        normalised(result.score.score, result.chance, result.ceiling)
-        for result in results
-        if result.chance is not None and result.ceiling is not None
-    ]
-    return sum(shares) / len(shares) if shares else None
+    return element(
+        "dl", [element("div", element("dt", words), element("dd", value)) for value, words in tiles]
+    )
 
 
 def _verdicts(report: Report) -> Markup:
-    judged = [(result, verdict(result)) for result in _results(report) if result.goal is not None]
+    judged = [(result, verdict(result)) for result in report.results() if result.goal is not None]
     sides = (("Reached", True), ("Not reached", False))
     return element(
         "div",
         [
-            element("div", element("h3", f"{title}: {len(rows)}"), element("ul", rows) if rows else "Nothing.")
+            element(
+                "div", element("h3", f"{title}: {len(rows)}"), element("ul", rows) if rows else "Nothing."
+            )
             for title, side in sides
             for rows in [[_verdict(result, found) for result, found in judged if found.reached is side]]
         ],
@@ -143,44 +132,9 @@ def _verdicts(report: Report) -> Markup:
     )
 
 
-def _verdict(result: Result, found: Any) -> Markup:
+def _verdict(result: Result, found: Verdict) -> Markup:
     sign = element("i", LEVELS[found.level][0], class_=f"chip {found.level}")
-    words = found.sentence.replace(" %", "\N{NO-BREAK SPACE}%").replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    words = found.sentence.replace(" %", "\N{NO-BREAK SPACE}%").replace(
+        "n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
+    )
     return element("li", sign, element("b", result.title), f" – {result.metric}: {words}")
-
-
-def _facts(facts: Mapping[str, Any]) -> Markup:
-    rows = [
-        element("tr", element("th", name, scope="row"), element("td", value))
-        for key, entry in facts.items()
-        for name, value in _flat(key, entry)
-    ]
-    return element("div", element("table", element("tbody", rows)), class_="scroll facts")
-
-
-def _flat(key: str, value: Any) -> list[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        inner = [(f"{_spoken(key)}: {name}", words) for k, v in value.items() for name, words in _flat(str(k), v)]
-        return inner
-    return [(_spoken(key), fact(key, value))]
-
-
-def _spoken(key: str) -> str:
-    return re.sub(r"_(seconds|bytes)$", "", key).replace("_", " ").replace("rss", "memory")
-
-
-def fact(key: str, value: Any) -> str:
-    """Returns a fact in words: 572.3 under a name in `_seconds` is "9 min 32 s", bytes are kB, MB or GB."""
-    if isinstance(value, list | tuple):
-        return ", ".join(fact("", entry) for entry in value)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and key.endswith("_seconds"):
-        minutes, seconds = divmod(round(value), 60)
-        hours, minutes = divmod(minutes, 60)
-        if hours:
-            return f"{hours} h {minutes} min"
-        return f"{minutes} min {seconds} s" if minutes else f"{value:.3g} s"
-    if number and key.endswith("_bytes"):
-        power = min(3, max(0, (len(str(int(value))) - 1) // 3))
-        return f"{value / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
-    return show(value) if value is None or isinstance(value, str | bool | int | float) else str(value)

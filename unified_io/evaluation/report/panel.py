@@ -1,14 +1,9 @@
 """Media as HTML that needs no other file: PNG and WAV inside the page, strokes and boxes as SVG."""
 
-import base64
-import io
-import wave
-
 import numpy as np
-from jaxtyping import Float, UInt8
-from PIL import Image
 
 from unified_io.errors import DataError
+from unified_io.evaluation.report.embed import png, spectrogram, wav
 from unified_io.evaluation.report.exhibits import (
     Box,
     Gallery,
@@ -22,9 +17,6 @@ from unified_io.evaluation.report.exhibits import (
 from unified_io.evaluation.report.markup import Markup, element, join, paragraphs
 
 _SIDE = 112  # pixels of screen that a small picture is blown up to
-_DECIBELS = 70.0  # range of a spectrogram's colours
-# Dark to light at even steps of lightness, blue to yellow: safe for every kind of colour vision.
-_LADDER = np.array([(0, 18, 50), (40, 60, 108), (107, 110, 120), (172, 160, 102), (255, 232, 70)], np.float64)
 
 
 def gallery(shown: Gallery) -> Markup:
@@ -45,7 +37,9 @@ def _card(item: Item) -> Markup:
     kind = {True: "right", False: "wrong", None: "unjudged"}[item.correct]
     return element(
         "article",
-        element("p", element("b", mark), item.caption, class_="caption") if mark or item.caption else None,
+        element("p", element("b", mark) if mark else None, item.caption, class_="caption")
+        if mark or item.caption
+        else None,
         _group("input", item.inputs),
         element(
             "div",
@@ -65,7 +59,11 @@ def _group(name: str, panels: tuple[Panel, ...]) -> Markup:
 def _panel(panel: Panel) -> Markup:
     match panel:
         case TextPanel():
-            drawn = element("blockquote", panel.text) if panel.text else element("blockquote", "(empty)", class_="note")
+            drawn = (
+                element("blockquote", panel.text)
+                if panel.text
+                else element("blockquote", "(empty)", class_="note")
+            )
         case ImagePanel():
             drawn = _image(panel)
         case SoundPanel():
@@ -73,8 +71,12 @@ def _panel(panel: Panel) -> Markup:
         case StrokesPanel():
             drawn = _strokes(panel)
         case _:
-            raise DataError(f"can not show a {type(panel).__name__}; want a text, image, sound or strokes panel")
-    return element("figure", drawn, element("figcaption", panel.label) if panel.label else None, class_="panel")
+            raise DataError(
+                f"can not show a {type(panel).__name__}; want a text, image, sound or strokes panel"
+            )
+    return element(
+        "figure", drawn, element("figcaption", panel.label) if panel.label else None, class_="panel"
+    )
 
 
 def _image(panel: ImagePanel) -> Markup:
@@ -86,11 +88,19 @@ def _image(panel: ImagePanel) -> Markup:
     height, width = pixels.shape[:2]
     scale = max(1, round(_SIDE / max(height, width)))
     words = f"picture of {height} by {width} pixels"
-    picture = element("img", src=png((pixels.clip(0, 1) * 255).round()), alt=words, width=width * scale, height=height * scale)
+    picture = element(
+        "img",
+        src=png((pixels.clip(0, 1) * 255).round()),
+        alt=words,
+        width=width * scale,
+        height=height * scale,
+    )
     over = None
     if panel.boxes:
         tall = 100.0 * height / width
-        over = element("svg", [_box(box, tall) for box in panel.boxes], viewBox=f"0 0 100 {tall:g}", class_="over")
+        over = element(
+            "svg", [_box(box, tall) for box in panel.boxes], viewBox=f"0 0 100 {tall:g}", class_="over"
+        )
     return element("span", picture, over, class_="picture")
 
 
@@ -98,9 +108,12 @@ def _box(box: Box, tall: float) -> Markup:
     y1, x1, y2, x2 = (float(value) for value in box.yxyx)
     kind = "truth" if box.truth else "predicted"
     top, left = tall * y1, 100.0 * x1
+    name = (
+        tall * y2 - 3.0 if box.truth else top + 11.0
+    )  # names of a true box and of its prediction keep apart
     return join(
         element("rect", x=left, y=top, width=100.0 * (x2 - x1), height=tall * (y2 - y1), class_=kind),
-        element("text", box.label, x=left + 2.0, y=top + 11.0, class_=kind) if box.label else None,
+        element("text", box.label, x=left + 2.0, y=name, class_=kind) if box.label else None,
     )
 
 
@@ -112,7 +125,13 @@ def _sound(panel: SoundPanel) -> Markup:
     return element(
         "span",
         element("img", src=png(spectrogram(waveform)), alt=f"spectrogram of {seconds}", class_="spectrogram"),
-        element("audio", controls=True, preload="metadata", src=wav(waveform, panel.sample_rate), aria_label=seconds),
+        element(
+            "audio",
+            controls=True,
+            preload="metadata",
+            src=wav(waveform, panel.sample_rate),
+            aria_label=seconds,
+        ),
         class_="sound",
     )
 
@@ -142,42 +161,12 @@ def _strokes(panel: StrokesPanel) -> Markup:
         element("title", words),
         lifted,
         drawn,
-        None if len(points) else element("text", "(empty)", x=50, y=53, text_anchor="middle", class_="nothing"),
+        None
+        if len(points)
+        else element("text", "(empty)", x=50, y=53, text_anchor="middle", class_="nothing"),
         viewBox="-6 -6 112 112",
         width=_SIDE,
         height=_SIDE,
         role="img",
     )
     return element("span", drawing, class_="strokes")
-
-
-def png(pixels: Float[np.ndarray, "h w 3"] | Float[np.ndarray, "h w"]) -> str:
-    """Returns a PNG as a data address; pixels are whole numbers in 0..255."""
-    file = io.BytesIO()
-    Image.fromarray(np.asarray(pixels, np.uint8)).save(file, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def wav(waveform: Float[np.ndarray, "n"], sample_rate: int) -> str:
-    """Returns a WAV with one channel of 16 bit as a data address; the waveform is clipped to [-1, 1]."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(int(sample_rate))
-        writer.writeframes((np.clip(waveform, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
-    return f"data:audio/wav;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def spectrogram(waveform: Float[np.ndarray, "n"], *, frames: int = 96) -> UInt8[np.ndarray, "64 f 3"]:
-    """Returns a picture of a sound: time to the right, pitch upwards, lighter is louder (70 dB below the loudest)."""
-    size = 256
-    padded = np.pad(np.asarray(waveform, np.float64), size // 2)
-    starts = np.linspace(0, len(padded) - size, frames).astype(int)
-    windows = padded[starts[:, None] + np.arange(size)] * np.hanning(size)
-    power = np.square(np.abs(np.fft.rfft(windows, axis=1)))[:, 1:]
-    power = power.reshape(frames, 64, 2).mean(axis=-1)
-    decibels = 10.0 * np.log10(power / max(power.max(), 1e-12) + 1e-12)
-    level = (1.0 + decibels.clip(-_DECIBELS, 0.0) / _DECIBELS) * (len(_LADDER) - 1)
-    colours = [np.interp(level, np.arange(len(_LADDER)), _LADDER[:, channel]) for channel in range(3)]
-    return np.stack(colours, axis=-1).transpose(1, 0, 2)[::-1].round().astype(np.uint8)

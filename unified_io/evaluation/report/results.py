@@ -7,15 +7,17 @@ from typing import Literal
 from unified_io.errors import DataError
 from unified_io.evaluation.stats import Score
 
+_LARGEST_SHARE = 2.0  # a normalised share may leave [0, 1] a little; 95 for 95 % may not
+
 Level = Literal["reached", "narrow", "close", "short", "chance", "open"]
 
-LEVELS: dict[Level, tuple[str, str]] = {
-    "reached": ("✓", "goal reached, the whole interval too"),
-    "narrow": ("✓", "goal reached, but the interval dips past it"),
-    "close": ("✗", "goal not reached, but inside the interval"),
-    "short": ("✗", "goal not reached"),
-    "chance": ("✗", "not told from chance"),
-    "open": ("", "no goal set"),
+LEVELS: dict[Level, tuple[str, str, str]] = {  # sign, one word, meaning
+    "reached": ("✓", "reached", "goal reached, the whole interval too"),
+    "narrow": ("✓", "narrowly", "goal reached, but the interval dips past it"),
+    "close": ("✗", "just missed", "goal not reached, but inside the interval"),
+    "short": ("✗", "missed", "goal not reached"),
+    "chance": ("✗", "guessing", "not told from chance"),
+    "open": ("", "–", "no goal set"),
 }
 
 
@@ -48,9 +50,22 @@ class Result:
     note: str = ""
 
     def __post_init__(self):
-        for what, value in (("score", self.score.score), *zip(("low", "high"), self.score.interval), *self.marks()):
+        """Refuses what can not be drawn or written.
+
+        Raises:
+          DataError: A number is not finite, or is a percentage where a share is wanted.
+        """
+        for what, value in (
+            ("score", self.score.score),
+            *zip(("low", "high"), self.score.interval, strict=True),
+            *self.marks(),
+        ):
             if not math.isfinite(value):
                 raise DataError(f"{what} of result {self.name!r} is {value}; leave it out or mend the metric")
+            if self.unit == "%" and abs(value) > _LARGEST_SHARE:
+                raise DataError(
+                    f"{what} of result {self.name!r} is {value}; with unit % give a share in [0, 1]"
+                )
 
     @property
     def title(self) -> str:
@@ -118,28 +133,26 @@ class Verdict:
 def verdict(result: Result) -> Verdict:
     """Compares a result with its goal and with chance.
 
-    A result is "reached" only if the worse end of its interval reaches the goal too, and "chance" if that end does not
-    pass chance, unless the goal is reached all the same.
+    A result is "reached" only if the worse end of its interval reaches the goal too, and "chance" if that end
+    does not pass chance, unless the goal is reached all the same.
     """
     sign = 1.0 if result.better == "higher" else -1.0
     worst, best = result.score.interval if sign > 0 else result.score.interval[::-1]
     measured = f"{result.show(result.score.score)} ({result.show_interval()}, n = {result.score.n:,})"
-    at_chance = result.better == "higher" and result.chance is not None and worst <= result.chance
     guessing = ""
-    if at_chance and result.chance is not None:
+    if result.better == "higher" and result.chance is not None and worst <= result.chance:
         guessing = f" This can not be told from guessing, which gives {result.show(result.chance)}."
     if result.goal is None:
         return Verdict("open", None, f"{measured}; no goal was set.{guessing}")
-    side = "at least" if sign > 0 else "at most"
-    goal = f"the goal was {side} {result.show(result.goal)}"
+    words = f"{measured}; the goal was at {'least' if sign > 0 else 'most'} {result.show(result.goal)}."
     if sign * (result.score.score - result.goal) >= 0.0:
         if sign * (worst - result.goal) >= 0.0:
-            return Verdict("reached", True, f"{measured}; {goal}.")
-        return Verdict("narrow", True, f"{measured}; {goal}. The interval dips past it, so luck may have helped.")
-    if at_chance:
-        return Verdict("chance", False, f"{measured}; {goal}.{guessing}")
-    missing = result.show(abs(result.goal - result.score.score), with_unit=result.unit != "%")
-    missing = f"{missing} {'points' if result.unit == '%' else ''}".rstrip()
+            return Verdict("reached", True, words)
+        return Verdict("narrow", True, f"{words} The interval dips past it, so luck may have helped.")
+    if guessing:
+        return Verdict("chance", False, words + guessing)
+    gap = abs(result.goal - result.score.score)
+    missing = f"{100.0 * gap:.1f} points" if result.unit == "%" else result.show(gap)
     if sign * (best - result.goal) >= 0.0:
-        return Verdict("close", False, f"{measured}; {goal}. It misses by {missing}, but the interval holds the goal.")
-    return Verdict("short", False, f"{measured}; {goal}. It misses by {missing}.")
+        return Verdict("close", False, f"{words} It misses by {missing}, but the interval holds the goal.")
+    return Verdict("short", False, f"{words} It misses by {missing}.")

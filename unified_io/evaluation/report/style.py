@@ -1,6 +1,8 @@
-"""How the page looks. Colours are Okabe and Ito's, safe for colour-blind readers; darker or lighter where contrast asks.
+"""How the page looks, as CSS.
 
-One set of names, two sets of values: the second is taken where the reader's system is dark.
+Colours are Okabe and Ito's, safe for colour-blind readers,
+  made darker or lighter where contrast asks. One set of
+names has two sets of values: the second is taken where the reader's system is dark.
 """
 
 STYLE = """
@@ -38,7 +40,8 @@ main > section { margin-bottom: 2rem; }
 .block { margin: .6rem 0 1.4rem; }
 
 /* headline figures */
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .7rem; margin: 1.2rem 0; }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .7rem;
+  margin: 1.2rem 0; }
 dl > div { background: var(--card); border-radius: .5rem; padding: .7rem .9rem; display: flex;
   flex-direction: column-reverse; justify-content: flex-end; }
 dd { margin: 0; font-size: 1.45rem; font-weight: 650; line-height: 1.25; }
@@ -65,6 +68,7 @@ th, td { padding: .38rem .6rem; text-align: left; vertical-align: top; border-bo
 thead th { color: var(--soft); font-weight: 600; font-size: .82rem; vertical-align: bottom; }
 .number { text-align: right; white-space: nowrap; }
 .scroll { overflow-x: auto; }
+table + .note { margin-top: .4rem; }
 .facts th { font-weight: 400; color: var(--soft); white-space: nowrap; }
 .facts td { overflow-wrap: anywhere; }
 .scores { width: 100%; }
@@ -74,8 +78,9 @@ thead th { color: var(--soft); font-weight: 600; font-size: .82rem; vertical-ali
 .scores .score small { display: block; font-weight: 400; line-height: 1.3; }
 .scores td.number:not(.score) { color: var(--soft); }
 .scores .bar { width: 34%; min-width: 8rem; }
-.scores tbody th { min-width: 11rem; }
-.chip { display: inline-block; border-radius: .8rem; padding: .05rem .6rem; white-space: nowrap; font-size: .82rem;
+.scores tbody th { min-width: 12.5rem; }
+.chip { display: inline-block; border-radius: .8rem; padding: .05rem .6rem; white-space: nowrap;
+  font-size: .82rem;
   font-style: normal; }
 .reached { --tone: var(--reached); } .narrow { --tone: var(--narrow); } .close { --tone: var(--close); }
 .short { --tone: var(--short); } .chance { --tone: var(--chance); } .open { --tone: var(--card); }
@@ -105,12 +110,14 @@ thead th { color: var(--soft); font-weight: 600; font-size: .82rem; vertical-ali
 .score-bar .floor { fill: var(--soft); }
 .score-bar .ceiling { fill: var(--ink); }
 .score-bar .goal { stroke: var(--goal); stroke-width: 2.4; fill: none; }
-.legend { display: flex; flex-wrap: wrap; gap: .15rem 1.1rem; color: var(--soft); font-size: .84rem; max-width: none;
+.legend { display: flex; flex-wrap: wrap; gap: .15rem 1.1rem; color: var(--soft); font-size: .84rem;
+  max-width: none;
   margin: .5rem 0 0; }
 .legend > span { display: inline-flex; align-items: center; gap: .35rem; }
 
 /* matrix */
-.matrix { border-collapse: separate; border-spacing: 4px; width: 100%; max-width: 46rem; table-layout: fixed; }
+.matrix { border-collapse: separate; border-spacing: 4px; width: 100%; max-width: 46rem;
+  table-layout: fixed; }
 .matrix th, .matrix td { border: 0; text-align: center; vertical-align: middle; }
 .matrix thead th, .matrix tbody th { color: var(--ink); font-size: .9rem; }
 .matrix td { background: var(--tone, transparent); border-radius: .35rem; padding: .55rem .2rem; }
@@ -126,19 +133,21 @@ thead th { color: var(--soft); font-weight: 600; font-size: .82rem; vertical-ali
 }
 
 /* verdicts */
-.verdicts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 0 2rem; }
+.verdicts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
+  gap: 0 2rem; }
 .verdicts h3 { margin-top: .4rem; }
 .verdicts ul { list-style: none; padding: 0; margin: 0; font-size: .92rem; }
 .verdicts li { padding: .35rem 0; border-bottom: 1px solid var(--rule); }
 .verdicts .chip { margin-right: .5rem; }
 
 /* charts */
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: 1.4rem 2rem;
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr));
+  gap: 1.4rem 2rem;
   margin: .8rem 0 1.4rem; }
 figure { margin: 0; }
 .chart { display: flex; flex-direction: column; max-width: 38rem; }
 .chart figcaption { margin-bottom: .3rem; }
-.chart figcaption .note { display: block; }
+.chart figcaption strong, .chart figcaption .note { display: block; }
 .chart > svg { width: 100%; height: auto; display: block; margin-top: auto; }
 .chart svg text { font-size: 12px; fill: var(--soft); font-variant-numeric: tabular-nums; }
 .chart svg .axis-name { fill: var(--ink); }
@@ -150,8 +159,10 @@ figure { margin: 0; }
 .c4 { --tone: var(--c4); } .c5 { --tone: var(--c5); } .c6 { --tone: var(--c6); }
 
 /* galleries */
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17.5rem), 1fr)); gap: .8rem; }
-.card { background: var(--card); border-radius: .4rem; padding: .6rem .8rem .7rem; border-left: 4px solid var(--rule);
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17.5rem), 1fr));
+  gap: .8rem; }
+.card { background: var(--card); border-radius: .4rem; padding: .6rem .8rem .7rem;
+  border-left: 4px solid var(--rule);
   min-width: 0; }
 .card.right { border-color: var(--c0); } .card.wrong { border-color: var(--c1); }
 .caption { margin: 0 0 .4rem; font-size: .88rem; overflow-wrap: anywhere; }
@@ -179,7 +190,8 @@ figure { margin: 0; }
 .spectrogram { width: 100%; height: 64px; image-rendering: pixelated; }
 audio { display: block; width: 100%; height: 34px; margin-top: .25rem; }
 blockquote { margin: 0; padding: .4rem .6rem; background: var(--paper); border: 1px solid var(--rule);
-  border-radius: .3rem; font: .88rem/1.4 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre-wrap;
+  border-radius: .3rem; font: .88rem/1.4 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+  white-space: pre-wrap;
   overflow-wrap: anywhere; max-width: 20rem; }
 .strokes svg { background: var(--paper); border: 1px solid var(--rule); }
 .stroke { fill: none; stroke: var(--tone); stroke-width: 3.5; stroke-linecap: round; stroke-linejoin: round; }
@@ -190,6 +202,7 @@ blockquote { margin: 0; padding: .4rem .6rem; background: var(--paper); border: 
 .strokes text.nothing { font-weight: 400; font-size: 10px; fill: var(--soft); }
 
 @media print {
-  body { max-width: none; padding: 0; } nav, audio { display: none; } .card, .chart, tr { break-inside: avoid; }
+  body { max-width: none; padding: 0; } nav, audio { display: none; } .card, .chart, tr {
+    break-inside: avoid; }
 }
 """

@@ -1,0 +1,72 @@
+"""Every gin file tells how it is run, parses, and builds what it promises."""
+
+import re
+from pathlib import Path
+
+import jax
+import pytest
+
+from unified_io import cli, configuration
+from unified_io.gin_edge import session
+from unified_io.gin_edge.statements import Macro, REQUIRED
+
+ROOT = Path(__file__).resolve().parents[2]
+GIN = ROOT / "gin_configs"
+FILES = sorted(path.relative_to(GIN).as_posix() for path in GIN.rglob("*.gin"))
+HEADER = ("command", "hardware", "time", "expect")
+
+
+def _header(name: str) -> str:
+    """The comment at the top of a file."""
+    lines = (GIN / name).read_text().splitlines()
+    end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    return "\n".join(lines[:end])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_header_says_command_hardware_time_and_what_to_expect(name):
+    header = _header(name)
+    missing = [key for key in HEADER if not re.search(rf"^# {key}:\s+\S", header, re.M)]
+    assert missing == [] or ("not yet run" in header and missing == ["expect"]), header
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_command_of_the_header_names_files_that_exist(name):
+    named = re.findall(r"gin_configs/[\w/.-]+\.gin|(?:tools|data_tasks)/[\w/.-]+\.py", _header(name))
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def _parse(name: str, tmp_path: Path):
+    return session.parse([name], [f"MODEL_DIR={str(tmp_path / 'model')!r}"])
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("model/")])
+def test_a_model_builds_and_survives_its_checkpoint(name, tmp_path):
+    from unified_io.model import parameter_shapes
+
+    source = (GIN / name).read_text()
+    if set(re.findall(r"%([A-Z]\w*)", source)) - set(re.findall(r"^([A-Z]\w*) =", source, re.M)):
+        pytest.skip(f"{name} is included by the files that give it numbers")
+    reading = _parse(name, tmp_path)
+    if "MODEL" not in reading.macros:
+        pytest.skip(f"{name} is included by a file that says what the model is")
+    config = session.build_macro(reading, "MODEL")
+    assert configuration.from_json(configuration.to_json(config)) == config
+    assert sum(leaf.size for leaf in jax.tree.leaves(parameter_shapes(config))) > 0
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("run/")])
+def test_a_run_builds_its_job_and_the_job_has_nothing_against_it(name, tmp_path):
+    job = session.build(_parse(name, tmp_path), cli.run)
+    job.check()
+    for method, _ in cli.VERBS.values():
+        assert callable(getattr(job, method))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_a_file_sets_and_requires_is_read_by_somebody(name, tmp_path):
+    if not name.startswith("run/"):
+        pytest.skip("a part of a run")
+    reading = _parse(name, tmp_path)
+    assert set(reading.macros) - set(reading.uses) - {session.MODEL_DIR} == set()
+    assert Macro(REQUIRED) not in [value for value, _ in reading.macros.values()]

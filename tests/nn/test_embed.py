@@ -1,0 +1,41 @@
+"""The embedding table both ways."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from unified_io.nn.embed import Embed
+
+
+@pytest.fixture
+def table():
+    return nn.meta.unbox(Embed(7, 4).init(jax.random.key(0), jnp.zeros((1, 1), jnp.int32)))
+
+
+def test_lookup_takes_rows(table):
+    ids = jnp.array([[1, 6], [0, 1]])
+    np.testing.assert_array_equal(
+        Embed(7, 4).apply(table, ids), np.asarray(table["params"]["embedding"])[ids]
+    )
+
+
+def test_attend_is_the_scaled_transpose_in_float32(table, rng):
+    hidden = jnp.asarray(rng.normal(size=(2, 3, 4)), jnp.bfloat16)
+    logits = Embed(7, 4, dtype="bfloat16").apply(table, hidden, method="attend")
+    assert logits.dtype == jnp.float32
+    wanted = np.asarray(hidden, np.float32) @ np.asarray(table["params"]["embedding"]).T / 2.0
+    np.testing.assert_allclose(logits, wanted, atol=1e-6)
+
+
+def test_an_id_outside_the_table_is_seen(table):
+    assert jnp.isnan(Embed(7, 4).apply(table, jnp.array([7]))).all()
+
+
+def test_each_row_gets_the_gradient_of_its_tokens(table):
+    def loss(params):
+        return Embed(7, 4).apply(params, jnp.array([2, 2, 5])).sum()
+
+    gradient = jax.grad(loss)(table)["params"]["embedding"]
+    np.testing.assert_array_equal(gradient[:, 0], [0, 0, 2, 0, 0, 1, 0])

@@ -1,0 +1,361 @@
+"""The command line on small gin files of a job that only notes what is asked of it."""
+
+import json
+import subprocess
+import sys
+import textwrap
+import time
+import types
+
+import numpy as np
+import pytest
+
+from unified_io import cli
+from unified_io.mel import MelConfig
+from unified_io.preprocess import sound
+
+JOB = '''
+"""A job that notes what is asked of it."""
+import dataclasses
+import json
+import pathlib
+from unified_io.errors import ConfigError
+from unified_io.train.loop import Interrupted
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    rate: float = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class NotedJob:
+    model_dir: str
+    steps: int = 10
+    budget: str = "full"
+    schedule: Schedule = Schedule()
+    sizes: tuple[int, ...] = (1, 2)
+
+    def check(self):
+        if self.steps < 0:
+            raise ConfigError(f"steps is {self.steps}; give at least 0")
+
+    def train(self):
+        if self.steps == 7:
+            raise Interrupted(7)
+        if self.steps == 8:
+            raise KeyboardInterrupt
+        note = {"steps": self.steps, "budget": self.budget, "rate": self.schedule.rate, "sizes": list(self.sizes)}
+        pathlib.Path(self.model_dir, "note.json").write_text(json.dumps(note))
+
+    def evaluate(self):
+        pathlib.Path(self.model_dir, "evaluated").write_text(self.budget)
+'''
+
+RUN = """
+from __gin__ import dynamic_registration
+from data_tasks import noted_for_test as noted
+from unified_io import cli
+include "sub/budget.gin"
+TRAIN_STEPS = 3
+MODEL_DIR = %gin.REQUIRED
+cli.run.job = @noted.NotedJob()
+noted.NotedJob:
+    model_dir = %MODEL_DIR
+    steps = %TRAIN_STEPS
+    budget = %BUDGET
+    schedule = @noted.Schedule()
+noted.Schedule.rate = 0.25
+"""
+
+
+@pytest.fixture(scope="module")
+def noted_job(tmp_path_factory):
+    """Puts the job where a gin file may import from; once, since gin remembers every class it has seen."""
+    folder = tmp_path_factory.mktemp("data_tasks")
+    (folder / "noted_for_test.py").write_text(JOB)
+    package = types.ModuleType("data_tasks")
+    package.__path__ = [str(folder)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "data_tasks", package)
+        yield
+    sys.modules.pop("data_tasks.noted_for_test", None)
+
+
+@pytest.fixture
+def configs(tmp_path, noted_job):
+    """A folder with run.gin and the file it includes."""
+    folder = tmp_path / "configs"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "run.gin").write_text(RUN)
+    (folder / "sub" / "budget.gin").write_text('BUDGET = "full"\n')
+    return folder
+
+
+@pytest.fixture
+def command(configs, tmp_path, capsys):
+    """Runs `unified-io VERB …` in this process: exit code, the error text and the job's note."""
+
+    def call(*flags, verb="train", gin_file="run.gin", model_dir=tmp_path / "model"):
+        argv = [verb, f"--gin_search_paths={configs}", *flags]
+        argv += [f"--gin_file={gin_file}"] if gin_file else []
+        argv += [f"--model_dir={model_dir}"] if model_dir else []
+        code = cli.main(argv)
+        note = tmp_path / "model" / "note.json"
+        return code, capsys.readouterr().err, json.loads(note.read_text()) if note.is_file() else None
+
+    return call
+
+
+def test_a_job_runs_with_what_files_and_flags_say(command):
+    code, _, note = command(
+        "--gin.TRAIN_STEPS=5", "--gin.NotedJob.sizes=(4, 5)", "--gin_bindings=Schedule.rate = 1"
+    )
+    assert code == 0
+    assert note == {"steps": 5, "budget": "full", "rate": 1, "sizes": [4, 5]}
+
+
+@pytest.mark.parametrize(
+    "flag", ["--gin.BUDGET=quick", '--gin.BUDGET="quick"', "--gin_bindings=BUDGET='quick'"]
+)
+def test_a_string_needs_no_quotes(command, flag):
+    assert command(flag)[2]["budget"] == "quick"
+
+
+def test_the_last_of_several_flags_wins(command):
+    assert command("--gin.TRAIN_STEPS=5", "--gin_bindings=TRAIN_STEPS=6", "--gin.BUDGET=a=b")[2]["steps"] == 6
+
+
+def test_a_later_file_wins(command, configs):
+    (configs / "more.gin").write_text("TRAIN_STEPS = 4\n")
+    assert command("--gin_file=more.gin")[2]["steps"] == 3
+    assert command("--gin_file=run.gin", gin_file="more.gin")[2]["steps"] == 4
+
+
+def test_the_written_config_runs_again(command, tmp_path):
+    command("--gin.TRAIN_STEPS=5")
+    written = (tmp_path / "model" / "config.gin").read_text()
+    assert "TRAIN_STEPS = 5" in written
+    code, complaint, note = command(gin_file=None)
+    assert (code, note["steps"]) == (0, 5)
+    assert (tmp_path / "model" / "config.gin").read_text() == written
+    assert complaint == ""
+
+
+def test_a_changed_config_is_told(command):
+    command("--gin.TRAIN_STEPS=5")
+    _, told, _ = command("--gin.TRAIN_STEPS=6")
+    assert "-TRAIN_STEPS = 5" in told and "+TRAIN_STEPS = 6" in told
+
+
+def test_eval_finds_the_config_of_the_run(command, tmp_path):
+    command("--gin.BUDGET=quick")
+    assert command(verb="eval", gin_file=None)[0] == 0
+    assert (tmp_path / "model" / "evaluated").read_text() == "quick"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--gin.TRAIN_STPES=5"], ["command line", "TRAIN_STPES", "TRAIN_STEPS"]),
+        (["--gin.NotedJob.setps=5"], ["NotedJob", "'setps'", "'steps'"]),
+        (["--gin.NotdJob.steps=5"], ["NotdJob", "NotedJob"]),
+        (
+            ["--gin.TRAIN_STEPS=many"],
+            ["NotedJob.steps", "'many'", "str", "int", "run.gin:11", "command line"],
+        ),
+        (["--gin.TRAIN_STEPS=true"], ["'true'", "int"]),
+        (["--gin.TRAIN_STEPS=True"], ["True", "bool", "int"]),
+        (["--gin.NotedJob.sizes=(1, 'b')"], ["NotedJob.sizes", "tuple[int, ...]"]),
+        (["--gin.NotedJob.schedule=@NotedJob()"], ["NotedJob.schedule", "Schedule"]),
+        (["--gin.NotedJob.schedule=%NOTHING"], ["%NOTHING", "--gin.NOTHING=VALUE"]),
+        (["--gin.TRAIN_STEPS=[1, 2"], ["TRAIN_STEPS", "quote it"]),
+        (["--gin.TRAIN_STEPS"], ["NAME=value"]),
+        (["--gin.TRAIN_STEPS=-1"], ["steps is -1"]),
+        (["--gin_file=rum.gin"], ["rum.gin", "run.gin"]),
+        (["--gin_file=elsewhere/budget.gin"], ["sub/budget.gin"]),
+    ],
+)
+def test_what_can_not_work_is_named_with_the_nearest_that_would(command, flags, words):
+    code, complaint, note = command(*flags)
+    assert code == 2
+    assert note is None
+    assert [word for word in words if word not in complaint] == [], complaint
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import os", ["bad.gin:2", "'os'", "unified_io"]),
+        ("from os import path", ["bad.gin:2", "os.path"]),
+        ("from unified_io import clii", ["bad.gin:2", "'clii'", "'cli'"]),
+        ("from unified_io.errors import ConfigError", ["bad.gin:2", "errors.ConfigError"]),
+        ("import unified_io_typo", ["bad.gin:2", "unified_io_typo"]),
+        ('include "sub/budgit.gin"', ["bad.gin:2", "sub/budget.gin"]),
+        ("from unified_io import cli\ncli.runn.job = 1", ["bad.gin:3", "'runn'", "'run'"]),
+        ("from unified_io import cli\ncli.run.jobb = 1", ["bad.gin:3", "'jobb'", "'job'"]),
+        ("from unified_io import cli\ncli.sys.exit.status = 1", ["bad.gin:3", "cli.sys.exit"]),
+        ("from unified_io import cli\ncli.run.job = @cli.sys.exit()", ["bad.gin:3", "cli.sys.exit"]),
+        ("from unified_io import cli\nclo.run.job = 1", ["bad.gin:3", "'clo'", "'cli'"]),
+        ("X = [1,\n\n", ["bad.gin"]),
+        ("X = = 2", ["bad.gin:2"]),
+        ("A = %B\nB = %A\nfrom unified_io import cli\ncli.main.argv = %A", ["refers to itself"]),
+    ],
+)
+def test_a_bad_file_is_named_with_its_line(command, configs, line, words):
+    (configs / "bad.gin").write_text(f"from __gin__ import dynamic_registration\n{line}\n")
+    code, complaint, note = command("--gin_file=bad.gin")
+    assert code == 2
+    assert note is None
+    assert [word for word in words if word not in complaint] == [], complaint
+
+
+def test_a_forbidden_import_is_not_carried_out(command, configs, monkeypatch):
+    name = "colorsys"
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    (configs / "bad.gin").write_text(f"import {name}\n")
+    assert command("--gin_file=bad.gin")[0] == 2
+    assert name not in sys.modules
+
+
+def test_a_command_line_value_can_not_smuggle_a_statement_in(command):
+    code, _, note = command("--gin.BUDGET=1\nimport os")
+    assert code == 0
+    assert note["budget"] == "1\nimport os"
+
+
+def test_without_dynamic_registration_the_remedy_is_given(command, configs):
+    (configs / "bad.gin").write_text("from unified_io import cli\ncli.run.job = 1\n")
+    assert "from __gin__ import dynamic_registration" in command("--gin_file=bad.gin")[1]
+
+
+def test_a_required_macro_says_which_flag_sets_it(command, configs):
+    (configs / "more.gin").write_text("BUDGET = %gin.REQUIRED\n")
+    code, complaint, _ = command("--gin_file=run.gin", "--gin_file=more.gin", gin_file=None)
+    assert code == 2 and "--gin.BUDGET=VALUE" in complaint
+
+
+def test_a_run_needs_a_model_dir_and_a_job(command):
+    code, complaint, _ = command(model_dir=None)
+    assert code == 2 and "--model_dir" in complaint or "--gin.MODEL_DIR" in complaint
+    code, complaint, _ = command(gin_file="sub/budget.gin")
+    assert code == 2 and "cli.run.job" in complaint
+    code, complaint, _ = command(gin_file=None)
+    assert code == 2 and "--gin_file" in complaint
+
+
+def test_a_missing_constructor_argument_is_told(command, configs):
+    text = (configs / "run.gin").read_text().replace("    model_dir = %MODEL_DIR\n", "")
+    (configs / "run.gin").write_text(text)
+    code, complaint, _ = command()
+    assert code == 2 and "model_dir" in complaint
+
+
+def test_an_unwritable_model_dir_is_told(command, tmp_path):
+    (tmp_path / "a_file").write_text("")
+    code, complaint, _ = command(model_dir=tmp_path / "a_file" / "model")
+    assert code == 2 and "can not write" in complaint and "--model_dir=" in complaint
+
+
+def test_a_job_without_the_verb_is_told(command):
+    code, complaint, _ = command(verb="report")
+    assert code == 2 and "NotedJob can not report" in complaint
+
+
+@pytest.mark.parametrize(("steps", "word"), [(7, "step 7"), (8, "interrupted")])
+def test_an_interrupted_run_says_how_to_go_on(command, steps, word):
+    code, complaint, _ = command(f"--gin.TRAIN_STEPS={steps}")
+    assert code == 130
+    assert word in complaint and complaint.count("give the same command to continue") == 1
+
+
+class FakeModel:
+    """Stands in for a trained model; says what it was asked."""
+
+    def __init__(self):
+        inputs = [types.SimpleNamespace(name=name) for name in ("text", "image", "action")]
+        target = types.SimpleNamespace(mel=MelConfig(sample_rate=8000))
+        self.config = types.SimpleNamespace(inputs=inputs, target=lambda name: target)
+
+    def generate(self, *, output, **inputs):
+        asked = {key: np.shape(value) if key == "action" else value for key, value in inputs.items()}
+        return {
+            "text": f"{asked}",
+            "image": np.full((4, 6, 3), 0.5, np.float32),
+            "audio": np.linspace(-1, 1, 80, dtype=np.float32),
+            "action": np.array([[0.0, 0.5, 1.0]], np.float32),
+        }[output]
+
+
+@pytest.fixture
+def generate(tmp_path, monkeypatch, capsys):
+    api = types.ModuleType("unified_io.api")
+    api.from_pretrained = lambda path: FakeModel()
+    monkeypatch.setitem(sys.modules, "unified_io.api", api)
+    monkeypatch.setattr("unified_io.api", api, raising=False)
+
+    def call(*flags):
+        code = cli.main(["generate", f"--model_dir={tmp_path}", *flags])
+        return code, capsys.readouterr()
+
+    return call
+
+
+def test_generate_passes_on_what_is_given(generate, tmp_path):
+    (tmp_path / "pen.json").write_text("[[0, 0.5, 1]]")
+    flags = [
+        "--output=text",
+        "--text=what is it?",
+        f"--action={tmp_path / 'pen.json'}",
+        "--seed=3",
+        "--temperature=0",
+    ]
+    code, printed = generate(*flags)
+    assert code == 0
+    assert printed.out.strip() == str(
+        {"text": "what is it?", "action": (1, 3), "temperature": 0.0, "seed": 3}
+    )
+
+
+def test_generate_writes_every_kind_of_file(generate, tmp_path):
+    from PIL import Image
+
+    for kind, suffix in {"text": ".txt", "image": ".png", "audio": ".wav", "action": ".json"}.items():
+        assert generate(f"--output={kind}", f"--out={tmp_path / kind}{suffix}")[0] == 0
+    assert np.asarray(Image.open(tmp_path / "image.png")).shape == (4, 6, 3)
+    waveform, rate = sound.read_wav(tmp_path / "audio.wav")
+    assert rate == 8000 and waveform.shape == (80, 1)
+    assert json.loads((tmp_path / "action.json").read_text()) == [[0.0, 0.5, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (["--output=image"], "--out=FILE"),
+        (["--output=image", "--out=a.gif"], ".gif"),
+        (["--output=image", "--out=a.wav"], "can not hold"),
+        (["--output=text", "--action=missing.json"], "missing.json"),
+        (["--output=text", "--audio=a.wav"], "unknown input of this model 'audio'"),
+        (["--output=text", "--model_dir=nowhere"], "nowhere"),
+    ],
+)
+def test_generate_says_what_can_not_work(generate, flags, word):
+    code, printed = generate(*flags)
+    assert code == 2 and word in printed.err
+
+
+def test_help_is_quick_and_imports_nothing_heavy():
+    script = textwrap.dedent("""
+        import sys
+        from unified_io import cli
+        try:
+            cli.main(["--help"])
+        except SystemExit as stop:
+            heavy = {"jax", "tensorflow", "seqio", "gin", "flax", "librosa"} & set(sys.modules)
+            sys.exit(f"help imports {heavy}" if heavy else stop.code)
+    """)
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "generate" in done.stdout
+    assert time.monotonic() - start < 5.0  # 0.3 s on a quiet machine

@@ -1,0 +1,94 @@
+"""One step: repeatable, donated, compiled once, and its metrics are what they are called."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from unified_io.train.optimizer import OptimizerConfig, ScheduleConfig, build
+from unified_io.train.state import TrainState
+from unified_io.train.step import make_eval_step, make_train_step
+
+
+def _loss(params, batch, rng):
+    noise = jax.random.normal(rng, batch["x"].shape)
+    error = (batch["x"] + 0.1 * noise) @ params["w"] - batch["y"]
+    return jnp.mean(error**2), {"text/loss": jnp.mean(jnp.abs(error)), "count": jnp.asarray(3)}
+
+
+def _start(optimizer):
+    return TrainState.create({"w": jnp.full((4, 2), 0.5)}, optimizer)
+
+
+def _batch(seed=0):
+    rng = np.random.default_rng(seed)
+    return {"x": rng.normal(size=(8, 4)).astype(np.float32), "y": rng.normal(size=(8, 2)).astype(np.float32)}
+
+
+def test_a_step_is_value_and_grad_and_update():
+    optimizer = build(OptimizerConfig("adamw", ScheduleConfig("constant", base=0.1)), {"w": jnp.ones((4, 2))})
+    state = _start(optimizer)
+    rng = jax.random.fold_in(jax.random.key(7), 0)
+    (loss, _), grads = jax.value_and_grad(_loss, has_aux=True)(state.params, _batch(), rng)
+    updates, _ = optimizer.update(grads, state.opt_state, state.params)
+    want = optax.apply_updates(state.params, updates)
+    new, metrics = make_train_step(_loss, optimizer, seed=7)(state, _batch())
+    np.testing.assert_allclose(new.params["w"], want["w"], rtol=1e-6)
+    assert int(new.step) == 1
+    assert float(metrics["loss"]) == pytest.approx(float(loss))
+    assert float(metrics["grad_norm"]) == pytest.approx(float(optax.tree.norm(grads)))
+    assert float(metrics["param_norm"]) == pytest.approx(0.5 * 8**0.5)
+    assert float(metrics["learning_rate"]) == pytest.approx(0.1)
+    assert float(metrics["skipped_steps"]) == 0 and float(metrics["count"]) == 3
+    assert all(value.dtype == jnp.float32 and value.shape == () for value in metrics.values())
+
+
+def test_random_numbers_depend_on_seed_and_step_alone():
+    optimizer = optax.sgd(0.0)
+
+    def losses(seed):
+        state, step = _start(optimizer), make_train_step(_loss, optimizer, seed=seed)
+        out = []
+        for _ in range(3):
+            state, metrics = step(state, _batch())
+            out.append(float(metrics["loss"]))
+        return out
+
+    assert losses(0) == losses(0)
+    assert len(set(losses(0) + losses(1))) == 6
+
+
+def test_the_state_is_used_up_and_the_step_compiled_once():
+    traces = []
+
+    def counted(params, batch, rng):
+        traces.append(1)
+        return _loss(params, batch, rng)
+
+    optimizer = build(OptimizerConfig(), {"w": jnp.ones((4, 2))})
+    step = make_train_step(counted, optimizer, seed=0)
+    first = state = _start(optimizer)
+    for seed in range(4):
+        state, metrics = step(state, _batch(seed))
+    assert len(traces) == 1 and step._cache_size() == 1
+    assert first.params["w"].is_deleted()
+    assert "grad_norm" in metrics
+
+
+def test_an_optimizer_of_another_kind_reports_its_gradient_too():
+    _, metrics = make_train_step(_loss, optax.sgd(0.1), seed=0)(_start(optax.sgd(0.1)), _batch())
+    assert float(metrics["grad_norm"]) > 0
+
+
+def test_evaluation_repeats_and_changes_nothing():
+    step = make_eval_step(_loss)
+    params = {"w": jnp.ones((4, 2))}
+    assert float(step(params, _batch())["loss"]) == float(step(params, _batch())["loss"])
+    assert not params["w"].is_deleted()
+
+
+def test_a_metric_that_is_no_scalar_is_named():
+    step = make_eval_step(lambda params, batch, rng: (jnp.zeros(()), {"text/logits": jnp.zeros(3)}))
+    with pytest.raises(ValueError, match=r"'text/logits' has shape \(3,\)"):
+        step({}, {})

@@ -1,0 +1,243 @@
+"""Tasks bound to a configuration: every field its modalities read, nothing else. The registry stays as it is.
+
+A task is declared once, blind to any configuration; two bindings of it live side by side.
+"""
+
+import contextlib
+import functools
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import seqio
+import tensorflow as tf
+
+from unified_io.errors import ConfigError, DataError, unknown
+from unified_io.modalities.base import FIELDS, Field, Modality, TargetModality
+
+log = logging.getLogger(__name__)
+
+META = {
+    "meta/task": Field((), "string", "the task the example belongs to"),
+    "meta/id": Field((), "string", "what to call the example in an error"),
+    "meta/labels": Field((None,), "int32", "the truth in numbers, for evaluation"),
+}
+"""What every bound example carries besides the fields of its modalities."""
+
+Format = Callable[[dict[str, Any], np.random.Generator], dict[str, Any]]
+Bound = seqio.Task | seqio.Mixture
+
+# seqio draws the seeds of preprocessors from a variable of its module: one dataset is built at a time.
+_BUILDING = threading.Lock()
+
+
+class Replacement(Protocol):
+    """What to read instead of the source a task declares: other sizes, another folder."""
+
+    def in_place_of(self, declared: seqio.DataSource) -> seqio.DataSource:
+        """Returns the source to read."""
+        ...
+
+
+def fold(seed: int, *values: int | str) -> int:
+    """Derives a seed in [0, 2^31) from a seed and names; the same on every machine."""
+    return int.from_bytes(hashlib.blake2b(repr((seed, *values)).encode(), digest_size=4).digest(), "little") >> 1
+
+
+def numpy_map(function: Format, writes: Sequence[str], name: str) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Makes a seqio preprocessor of a plain function on one example.
+
+    Args:
+      function: Takes the raw fields (strings as str) and a seeded generator; returns some of `writes`.
+      writes: The fields it may return (keys of FIELDS or META); one that it leaves out is blank.
+      name: What to call it in an error.
+    """
+    fields = {key: _field(key) for key in writes}
+
+    def apply(keys: tuple[str, ...], seed: np.ndarray, *values: Any) -> list[np.ndarray]:
+        raw = {key: _to_python(value) for key, value in zip(keys, values, strict=True)}
+        try:
+            made = function(raw, np.random.default_rng(seed.astype(np.uint32)))
+            return [_to_tensor(made.get(key), field) for key, field in fields.items()]
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise DataError(f"{name} failed on example {raw.get('id', '')}: {error!r}") from error
+
+    @seqio.map_over_dataset(num_seeds=1)
+    def mapped(example: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        keys = tuple(example)
+        dtypes = [field.dtype for field in fields.values()]
+        values = tf.numpy_function(functools.partial(apply, keys), [seed, *example.values()], dtypes)
+        return {
+            key: tf.ensure_shape(value, _shape(field))
+            for (key, field), value in zip(fields.items(), values, strict=True)
+        }
+
+    return mapped
+
+
+def _field(key: str) -> Field:
+    known = FIELDS | META
+    if key not in known:
+        raise unknown("field", key, known)
+    return known[key]
+
+
+def _shape(field: Field) -> tuple[int | None, ...]:
+    # A string field may hold none, one or several answers.
+    return (None,) if field.dtype == "string" else field.shape
+
+
+def _blank(field: Field) -> np.ndarray:
+    shape = [size or 0 for size in _shape(field)]
+    return np.zeros(shape, object if field.dtype == "string" else field.dtype)
+
+
+def _to_tensor(value: Any, field: Field) -> np.ndarray:
+    """A value of a field as the array TensorFlow takes; None is blank."""
+    if value is None:
+        return _blank(field)
+    if field.dtype == "string":
+        return np.array([text.encode() for text in ([value] if isinstance(value, str) else value)], object)
+    return np.asarray(value, field.dtype)
+
+
+def _to_python(value: Any) -> Any:
+    """What TensorFlow hands over as people write it: bytes are text."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return [text.decode() for text in value]
+    return value
+
+
+def bind(
+    name: str,
+    inputs: Sequence[Modality],
+    targets: Sequence[TargetModality],
+    *,
+    source: Replacement | None = None,
+) -> Bound:
+    """Returns a copy of a registered task or mixture that gives exactly what the modalities read.
+
+    Absent fields are blank, others are left out, and all tasks of a mixture get the same specs. A task bound alone
+    keeps all its `meta/*` fields; in a mixture META is what they have in common.
+
+    Args:
+      name: A task or mixture; its module must have been imported.
+      inputs: Input modalities of the configuration.
+      targets: Target modalities.
+      source: What to read in place of the declared sources.
+
+    Raises:
+      ConfigError: Nobody registered the name, or a task writes nothing that the configuration can write.
+    """
+    if name in seqio.TaskRegistry.names():
+        return _bind_task(seqio.TaskRegistry.get(name), inputs, targets, source, keep_meta=True)
+    if name not in seqio.MixtureRegistry.names():
+        raise unknown("task or mixture", name, [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()])
+    mixture = seqio.MixtureRegistry.get(name)
+    tasks = [
+        (_bind_task(task, inputs, targets, source, keep_meta=False), mixture.get_rate(task)) for task in mixture.tasks
+    ]
+    return seqio.Mixture(name, tasks)
+
+
+def _bind_task(
+    task: seqio.Task,
+    inputs: Sequence[Modality],
+    targets: Sequence[TargetModality],
+    source: Replacement | None,
+    keep_meta: bool,
+) -> seqio.Task:
+    fields = {key: FIELDS[key] for m in [*inputs, *targets] for key in m.fields} | META
+    answers = {key for m in targets for key in m.fields}
+    finish = functools.partial(_complete, task=task.name, fields=fields, answers=answers, keep_meta=keep_meta)
+    return task.replace(
+        source=source.in_place_of(task.source) if source else task.source,
+        preprocessors=[*task.preprocessors, finish],
+        output_features={key: _feature(field) for key, field in fields.items()},
+    )
+
+
+def _feature(field: Field) -> seqio.Feature:
+    dtype, rank = tf.as_dtype(field.dtype), len(_shape(field))
+    return seqio.Feature(seqio.PassThroughVocabulary(size=1), add_eos=False, dtype=dtype, rank=rank)
+
+
+def _complete(
+    dataset: tf.data.Dataset, task: str, fields: Mapping[str, Field], answers: set[str], keep_meta: bool
+) -> tf.data.Dataset:
+    """Gives every field of the configuration and drops the others."""
+    given = set(dataset.element_spec)
+    if not given & answers:
+        wrote = sorted(key for key in given if key in FIELDS and "target" in key)
+        raise ConfigError(
+            f"task {task!r} writes {wrote}, the configuration writes {sorted(answers)}; "
+            "leave the task out, or give the model that target modality"
+        )
+    if unread := sorted(key for key in given & FIELDS.keys() if key not in fields):
+        log.warning("task %r gives %s, which this configuration does not read", task, ", ".join(unread))
+
+    def complete(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        whole = {key: value for key, value in example.items() if keep_meta and key.startswith("meta/")}
+        for key, field in fields.items():
+            value = tf.constant(task) if key == "meta/task" else example.get(key)
+            if value is None:
+                value = tf.constant(_blank(field), field.dtype)
+            if value.dtype != field.dtype or value.shape.rank not in (len(field.shape), len(_shape(field))):
+                raise ConfigError(
+                    f"task {task!r} gives {key} as {value.dtype.name} of {value.shape.rank} axes, wanted "
+                    f"{field.dtype} {list(field.shape)}: {field.meaning}"
+                )
+            whole[key] = tf.reshape(value, [-1]) if field.dtype == "string" else tf.ensure_shape(value, field.shape)
+        return whole
+
+    return dataset.map(complete)
+
+
+def examples(
+    bound: Bound,
+    split: str,
+    *,
+    seed: int = 0,
+    shuffle: bool = False,
+    repeat: bool = False,
+    shard: seqio.ShardInfo | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Reads a bound task or mixture: dictionaries of NumPy arrays and strings, the same for the same arguments.
+
+    A string field holds "" when absent, and a list when there are several answers.
+
+    Args:
+      bound: From `bind`.
+      split: A split of its source.
+      seed: Seeds the order and whatever the task draws.
+      shuffle: Whether to shuffle; also whether a source that draws its examples draws them anew.
+      repeat: Whether to start again at the end.
+      shard: Read only this part of the data.
+
+    Raises:
+      ConfigError: There is no such split.
+      DataError: An example can not be read; ask for the next one to go on without it.
+    """
+    if split not in bound.splits:
+        raise unknown("split", split, bound.splits)
+    with _BUILDING:
+        dataset = bound.get_dataset(
+            sequence_length=None,
+            split=split,
+            shuffle=shuffle,
+            seed=seed,
+            shard_info=shard,
+            num_epochs=None if repeat else 1,
+            trim_output_features=False,
+            try_in_mem_cache=False,
+        )
+    options = tf.data.Options()
+    # One example costs less than handing it from thread to thread.
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    return _Reader(dataset.with_options(options).as_numpy_iterator())
