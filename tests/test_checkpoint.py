@@ -21,7 +21,9 @@ from unified_io.errors import CheckpointError
 def _state(value: float) -> dict:
     return {
         "step": jnp.asarray(int(value), jnp.int32),
-        "params": {"dense": {"kernel": jnp.full((4, 3), value) + jnp.arange(3.0), "bias": jnp.zeros(3, jnp.bfloat16)}},
+        "params": {
+            "dense": {"kernel": jnp.full((4, 3), value) + jnp.arange(3.0), "bias": jnp.zeros(3, jnp.bfloat16)}
+        },
         "opt_state": (jnp.full(5, -value), {}),
     }
 
@@ -78,7 +80,9 @@ def test_every_flipped_bit_and_every_lost_file_is_found(tmp_path):
         checkpoints.save(1, _state(1))
         checkpoints.save(2, _state(2), wait=True)
     folder = tmp_path / "checkpoint_2" / "state"
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "commit_success.txt"]
+    files = [
+        path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "commit_success.txt"
+    ]
     assert len(files) > 3
     random = np.random.default_rng(0)
     for path in files:
@@ -127,7 +131,10 @@ def test_a_step_put_in_the_place_of_another_is_found(tmp_path):
 
 
 def test_nothing_sound_and_nowhere_to_write_are_errors(tmp_path):
-    with Checkpoints(tmp_path / "new") as checkpoints, pytest.raises(CheckpointError, match="no sound checkpoint"):
+    with (
+        Checkpoints(tmp_path / "new") as checkpoints,
+        pytest.raises(CheckpointError, match="no sound checkpoint"),
+    ):
         checkpoints.restore(_state(0))
     (tmp_path / "file").write_text("")
     with pytest.raises(CheckpointError, match="can not keep checkpoints in .*file/below"):
@@ -156,7 +163,9 @@ for step in range(1, 100000):
 
 def test_killed_while_saving_the_last_whole_step_can_be_loaded(tmp_path):
     target = {"step": jnp.asarray(0), "w": [jnp.zeros((64, 64), jnp.int32) for _ in range(20)]}
-    process = subprocess.Popen([sys.executable, "-c", _SAVER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SAVER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     while int(process.stdout.readline()) < 4:
         pass
@@ -208,7 +217,9 @@ def test_parameters_are_found_in_a_checkpoint_of_training(tmp_path):
 def test_partial_restore_names_what_it_does_not_expect(tmp_path, capsys):
     save_params(tmp_path, {"old": {"kernel": jnp.ones(3)}, "both": {"kernel": jnp.full(2, 5.0)}})
     target = {"both": {"kernel": jnp.zeros(2, jnp.bfloat16)}, "new": {"kernel": jnp.full(4, 2.0)}}
-    with pytest.raises(CheckpointError, match=r"missing in it \(1\): new/kernel.*not wanted \(1\): old/kernel"):
+    with pytest.raises(
+        CheckpointError, match=r"missing in it \(1\): new/kernel.*not wanted \(1\): old/kernel"
+    ):
         load_params(tmp_path, target)
     with pytest.raises(CheckpointError, match="missing in it"):
         load_params(tmp_path, target, expect_unused=("^old/",))
@@ -216,7 +227,11 @@ def test_partial_restore_names_what_it_does_not_expect(tmp_path, capsys):
         load_params(tmp_path, pytree.abstract(target), expect_missing=("^new/",), expect_unused=("^old/",))
     loaded, report = load_params(tmp_path, target, expect_missing=("^new/",), expect_unused=("^old/",))
     _equal(loaded, {"both": {"kernel": jnp.full(2, 5.0, jnp.bfloat16)}, "new": {"kernel": jnp.full(4, 2.0)}})
-    assert (report.loaded, report.initialised, report.unused) == (("both/kernel",), ("new/kernel",), ("old/kernel",))
+    assert (report.loaded, report.initialised, report.unused) == (
+        ("both/kernel",),
+        ("new/kernel",),
+        ("old/kernel",),
+    )
     assert "left at initialisation (1): new/kernel" in capsys.readouterr().out
 
 

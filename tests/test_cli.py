@@ -132,6 +132,12 @@ def test_a_later_file_wins(command, configs):
     assert command("--gin_file=run.gin", gin_file="more.gin")[2]["steps"] == 4
 
 
+def test_a_folder_of_the_user_comes_before_the_packaged_one(command, configs):
+    (configs / "model").mkdir()
+    (configs / "model" / "tiny.gin").write_text("TRAIN_STEPS = 9\n")
+    assert command("--gin_file=run.gin", gin_file="model/tiny.gin")[2]["steps"] == 9
+
+
 def test_the_written_config_runs_again(command, tmp_path):
     command("--gin.TRAIN_STEPS=5")
     written = (tmp_path / "model" / "config.gin").read_text()
@@ -274,7 +280,7 @@ class FakeModel:
 
     def __init__(self):
         inputs = [types.SimpleNamespace(name=name) for name in ("text", "image", "action")]
-        target = types.SimpleNamespace(mel=MelConfig(sample_rate=8000))
+        target = types.SimpleNamespace(mel=MelConfig(sample_rate=8000, fmax=4000.0))
         self.config = types.SimpleNamespace(inputs=inputs, target=lambda name: target)
 
     def generate(self, *, output, **inputs):

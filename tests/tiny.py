@@ -4,9 +4,9 @@ import numpy as np
 
 from unified_io.backbones.encoder_decoder import BackboneConfig
 from unified_io.connectors.resampler import ResamplerConfig
-from unified_io.data.budgets import Budgets, measure
-from unified_io.data.packing import assemble
-from unified_io.data.plan import one_per_row, plan
+from unified_io.data.batch import assemble
+from unified_io.data.budgets import Budgets
+from unified_io.data.packing import measure, one_per_row, plan
 from unified_io.encoders.ast import AstConfig
 from unified_io.encoders.vit import VitConfig
 from unified_io.mel import MelConfig

@@ -18,7 +18,15 @@ _HOME = {
     "from_pretrained": "api",
 }
 
-__all__ = sorted([*_HOME, "__version__"])
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "UnifiedIO",
+    "UnifiedIOConfig",
+    "UnifiedIOError",
+    "from_pretrained",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,9 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from unified_io import checkpoint, configuration
-from unified_io.data.budgets import Budgets, measure
-from unified_io.data.packing import assemble
-from unified_io.data.plan import one_per_row
+from unified_io.data.batch import assemble
+from unified_io.data.budgets import Budgets
+from unified_io.data.packer import prepare
+from unified_io.data.packing import one_per_row
 from unified_io.errors import CheckpointError, unknown
 from unified_io.generation.decode import decode
 from unified_io.generation.sampling import Sampler
@@ -68,6 +69,10 @@ class AnyToAny:
         self._module = UnifiedIO(config)
         self._generate = jax.jit(self._generate_rows, static_argnames=("target", "length", "sampler"))
         self._score = jax.jit(self._score_rows)
+        self._reconstruct = jax.jit(
+            lambda params, bank, target: self._apply(params, bank, target, method="reconstruct"),
+            static_argnames="target",
+        )
         self._encode = jax.jit(lambda params, batch: self._apply(params, batch, method="encode"))
 
     def save_pretrained(self, path: str | Path) -> None:
@@ -96,7 +101,6 @@ class AnyToAny:
         top_p: float | None = None,
         max_length: int | None = None,
         seed: int = 0,
-        present: bool = True,
     ) -> list[Any]:
         """Makes one output for every example.
 
@@ -106,25 +110,62 @@ class AnyToAny:
           temperature: 0 is greedy; unless told, what suits the modality. Likewise `top_k` and `top_p`.
           max_length: Most tokens to write.
           seed: Seeds the sampling; the same seed gives the same output.
-          present: Return what a person wants to have (sound) rather than the raw field (a spectrogram).
 
         Raises:
           ConfigError: An unknown modality or an option out of range.
           DataError: Inputs that can not be read, or that are longer than the model takes.
         """
         target = self.config.target(output)
+        fields = [self._read(example, target.prefix) for example in examples]
         sampler = _sampler(target.sampler, temperature, top_k, top_p)
+        results = self.generate_fields(fields, output, sampler=sampler, max_length=max_length, seed=seed)
+        return [target.present(field) for field in results]
+
+    def generate_fields(
+        self,
+        examples: Sequence[Mapping[str, Any]],
+        output: str,
+        *,
+        sampler: Sampler | None = None,
+        max_length: int | None = None,
+        seed: int = 0,
+    ) -> list[Any]:
+        """Makes one output for every example of a task, in raw fields on both sides (see `modalities.base.FIELDS`).
+
+        Args:
+          examples: Raw fields as a task gives them, the paradigm token in front of the prompt; targets are ignored.
+          output: Name of the target modality.
+          sampler: How to choose tokens; unless told, what suits the modality.
+          max_length: Most tokens to write.
+          seed: Seeds the sampling.
+        """
+        target = self.config.target(output)
         length = target.length if max_length is None else min(max_length, target.length)
+        read = {field for m in self.config.inputs for field in m.fields}
         results: list[Any] = []
         for start in range(0, len(examples), MAX_ROWS):
-            part = examples[start : start + MAX_ROWS]
-            batch = self._batch([self._read(example, target.prefix) for example in part])
+            part = [
+                {key: example[key] for key in read & example.keys()}
+                for example in examples[start : start + MAX_ROWS]
+            ]
+            batch = self._batch(part)
             keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(
                 jnp.arange(start, start + batch["encoder"]["slots"].shape[1])
             )
-            rendered = np.asarray(self._generate(self.params, batch, keys, output, length, sampler))
-            results += [target.detokenize(row) for row in rendered[: len(part)]]
-        return [target.present(field) for field in results] if present else results
+            rendered = self._generate(self.params, batch, keys, output, length, sampler or target.sampler)
+            results += [target.detokenize(row) for row in np.asarray(rendered)[: len(part)]]
+        return results
+
+    def reconstruct(self, fields: Sequence[Any], target: str) -> list[Any]:
+        """Tokenizes raw fields of a target modality and turns the tokens back: what its tokenizer keeps of them."""
+        modality = self.config.target(target)
+        rebuilt = []
+        for field in fields:
+            features = modality.preprocess({modality.fields[0]: field}, seed=0, training=False)
+            rebuilt.append(jax.tree.map(lambda x: x[None], features))
+        bank = {key: np.concatenate([features[key] for features in rebuilt]) for key in rebuilt[0]}
+        rendered = self._reconstruct(self.params, bank, target)
+        return [modality.detokenize(row) for row in np.asarray(rendered)]
 
     def score(self, answers: Sequence[str], **inputs: Any) -> np.ndarray:
         """Log-probability of each answer given the same inputs, in nats: float [answers].
@@ -160,14 +201,8 @@ class AnyToAny:
     def _batch(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         """Preprocesses examples and lays them out one a row, padded to few different shapes."""
         inputs, targets = self.config.inputs, self.config.targets
-        features = [
-            {
-                "inputs": {m.name: m.preprocess(x, seed=0, training=False) for m in inputs},
-                "targets": {m.name: m.preprocess(x, seed=0, training=False) for m in targets},
-            }
-            for x in examples
-        ]
-        lengths = [measure(f, inputs, targets) for f in features]
+        prepared = [prepare(example, inputs, targets) for example in examples]
+        lengths = [example.lengths for example in prepared]
         rows = _bucket(len(examples), 1)
         budgets = Budgets(
             rows,
@@ -176,7 +211,7 @@ class AnyToAny:
             {m.name: rows * m.max_items for m in inputs},
             {m.name: rows * m.max_items for m in targets},
         )
-        return assemble(features, one_per_row(lengths, budgets), inputs, targets)
+        return assemble([x.features for x in prepared], one_per_row(lengths, budgets), inputs, targets)
 
     def _apply(self, params: Any, *args: Any, method: Any, **kwargs: Any) -> Any:
         return self._module.apply({"params": params}, *args, method=method, **kwargs)

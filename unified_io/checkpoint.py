@@ -140,7 +140,9 @@ class Checkpoints:
             if step is not None:
                 raise CheckpointError(f"checkpoint {folder.parent} is damaged: {damage}")
             self._damaged.add(candidate)
-            warnings.warn(f"checkpoint {folder.parent} is damaged: {damage}; trying an older one", stacklevel=2)
+            warnings.warn(
+                f"checkpoint {folder.parent} is damaged: {damage}; trying an older one", stacklevel=2
+            )
         raise CheckpointError(f"no sound checkpoint in {self.directory}")
 
     def notes(self, step: int) -> dict[str, Any]:
@@ -197,7 +199,10 @@ class RestoreReport:
 
     def __str__(self) -> str:
         parts = [f"loaded {len(self.loaded)} parameters"]
-        for title, names in (("left at initialisation", self.initialised), ("in the file but unused", self.unused)):
+        for title, names in (
+            ("left at initialisation", self.initialised),
+            ("in the file but unused", self.unused),
+        ):
             if names:
                 parts.append(f"{title} ({len(names)}): {', '.join(names)}")
         return "\n".join(parts)
@@ -247,14 +252,18 @@ def load_params(
         warnings.warn(f"{folder} has no {_MANIFEST}, so its content can not be verified", stacklevel=2)
     elif (damage := _damage(folder)) is not None:
         raise CheckpointError(f"{folder} is damaged: {damage}")
-    stored = {name.removeprefix(prefix): leaf for name, leaf in _stored(folder).items() if name.startswith(prefix)}
+    stored = {
+        name.removeprefix(prefix): leaf for name, leaf in _stored(folder).items() if name.startswith(prefix)
+    }
     wanted = stored if target is None else pytree.named_leaves(target)
     _check(folder, stored, wanted, expect_missing, expect_unused)
     loaded = {name: leaf for name, leaf in wanted.items() if name in stored}
     initialised = {name: leaf for name, leaf in wanted.items() if name not in stored}
     abstract = [name for name, leaf in initialised.items() if isinstance(leaf, jax.ShapeDtypeStruct)]
     if abstract:
-        raise CheckpointError(f"{_some(abstract)} not in {folder}; give initial values in target, not only shapes")
+        raise CheckpointError(
+            f"{_some(abstract)} not in {folder}; give initial values in target, not only shapes"
+        )
     arrays = _read(folder, {prefix + name: leaf for name, leaf in loaded.items()}, as_numpy=target is None)
     arrays = {name.removeprefix(prefix): leaf for name, leaf in arrays.items()} | initialised
     params = pytree.nested(arrays) if target is None else pytree.from_named(arrays, target)
@@ -326,7 +335,11 @@ def _check(
     ]
     problems = [
         f"{title} ({len(names)}): {_some(names)}"
-        for title, names in (("missing in it", missing), ("in it but not wanted", unused), ("other shapes", shapes))
+        for title, names in (
+            ("missing in it", missing),
+            ("in it but not wanted", unused),
+            ("other shapes", shapes),
+        )
         if names
     ]
     if problems:

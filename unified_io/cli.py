@@ -103,13 +103,8 @@ def _add_gin_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--gin_bindings", action="append", default=[], metavar="NAME=VALUE", help="set a macro or a parameter"
     )
-    add(
-        "--gin.NAME",
-        dest="_",
-        default=argparse.SUPPRESS,
-        metavar="VALUE",
-        help="the same as --gin_bindings=NAME=VALUE",
-    )
+    same = "the same as --gin_bindings=NAME=VALUE"  # rewritten to it by _join_bindings; here for --help
+    add("--gin.NAME=VALUE", action="store_true", default=argparse.SUPPRESS, help=same)
     add("--model_dir", metavar="FOLDER", help="where the run lives; the same as --gin.MODEL_DIR=FOLDER")
 
 

@@ -185,7 +185,7 @@ def _replace(node: Any, keys: list[str], value: Any, path: str) -> Any:
     if not keys:
         return value
     key, rest = keys[0], keys[1:]
-    if dataclasses.is_dataclass(node):
+    if dataclasses.is_dataclass(node) and not isinstance(node, type):
         _check_name(type(node), key, path)
         child = _replace(getattr(node, key), rest, value, path)
         _check_value(type(node), key, child, path)

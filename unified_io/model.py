@@ -187,6 +187,11 @@ class UnifiedIO(nn.Module):
         """Turns generated tokens into what the modality's `detokenize` takes (codes become pixels)."""
         return self.target_embedders[target].render(tokens)
 
+    def reconstruct(self, features: dict[str, Array], target: str) -> Array:
+        """Tokenizes a bank [G, items, ...] of one target and renders its tokens, one row a group."""
+        embedder = self.target_embedders[target]
+        return embedder.render(embedder(features).tokens)
+
 
 def _rows(banks: list, slots: Int[Array, "G R L"]) -> tuple[Float[Array, "B L D"], Float[Array, "B L half"]]:
     """Concatenates banks and gathers their tokens into rows; also the angles that travel with them."""

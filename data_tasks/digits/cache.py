@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import uuid
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,18 +31,20 @@ def cached(
     key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:16]
     path = Path(folder) / f"{name}-{key}.npz"
     # A file that another process is replacing, or that a full disk cut short, is built anew.
-    with contextlib.suppress(FileNotFoundError, zipfile.BadZipFile, EOFError, ValueError), np.load(path) as stored:
+    with (
+        contextlib.suppress(FileNotFoundError, zipfile.BadZipFile, EOFError, ValueError),
+        np.load(path) as stored,
+    ):
         return dict(stored)
     arrays = build()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
+    part = path.with_name(f"{path.stem}-{uuid.uuid4().hex}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             np.savez(file, **arrays)
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     return arrays
 
 

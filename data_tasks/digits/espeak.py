@@ -62,11 +62,19 @@ def speak(utterances: Sequence[Utterance]) -> tuple[list[np.ndarray], int]:
     version()
     import espeakng_loader
 
+    data = Path(espeakng_loader.get_data_path())
+    for voice in sorted({utterance.voice for utterance in utterances}):
+        accent, _, variant = voice.partition("+")
+        # The library itself says nothing of an unknown variant and speaks without it.
+        if not (data / "lang" / accent).is_file() or not (
+            variant == "" or (data / "voices" / "!v" / variant).is_file()
+        ):
+            raise DataError(f"this espeak-ng has no voice {voice!r}; {REMEDY}")
     with tempfile.TemporaryDirectory(prefix="espeak-") as folder:
         request, out = Path(folder, "request.json"), Path(folder, "samples")
         body = {
             "library": espeakng_loader.get_library_path(),
-            "data": espeakng_loader.get_data_path(),
+            "data": str(data),
             "utterances": [dataclasses.astuple(utterance) for utterance in utterances],
         }
         request.write_text(json.dumps(body), encoding="utf-8")

@@ -8,7 +8,7 @@ import json
 import struct
 import sys
 
-SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: espeak_Synth returns when the callback has every sample; no thread of its own
+SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: espeak_Synth returns when all is spoken; no thread of its own
 DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: a wrong data folder is an error code, not exit()
 RATE, PITCH = 1, 3  # espeak_PARAMETER
 BY_CHARACTER, CHARS_UTF8 = 1, 1  # how the (unused) start is counted; how the text is encoded
@@ -41,7 +41,8 @@ def main(request_path: str, out_path: str) -> None:
             library.espeak_SetParameter(RATE, rate, 0)
             library.espeak_SetParameter(PITCH, pitch, 0)
             line = text.encode() + b"\0"
-            if library.espeak_Synth(line, ctypes.c_size_t(len(line)), 0, BY_CHARACTER, 0, CHARS_UTF8, None, None):
+            size = ctypes.c_size_t(len(line))
+            if library.espeak_Synth(line, size, 0, BY_CHARACTER, 0, CHARS_UTF8, None, None):
                 sys.exit(f"espeak_Synth failed on {text!r} with voice {voice!r}")
             samples = b"".join(chunks)
             out.write(struct.pack("<i", len(samples) // 2) + samples)

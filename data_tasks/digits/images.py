@@ -1,20 +1,20 @@
 """Real handwritten digits: load, enlarge, distort, place on a canvas, punch a hole. Knows no tokens and no model."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from data_tasks.digits.resample import downsample, upsample
 from data_tasks.digits.strokes import snap
-from unified_io.errors import DataError, unknown
+from unified_io.errors import unknown
 
-SIZE = 8
+__all__ = ["ROWS", "Canvas", "Digits", "augment", "canvas", "downsample", "inpaint_hole", "load", "upsample"]
+
 # Rows lie in the file writer by writer, so the splits are blocks: their writers are (nearly) different people.
 ROWS = {"train": range(0, 1258), "validation": range(1258, 1528), "test": range(1528, 1797)}
-RINGING = 0.06  # contrast is stretched by as much at both ends: enlarging overshoots beside every edge
 INK = 0.3
 SHIFT, DEGREES, SCALE, SHEAR = 0.06, 12.0, (0.88, 1.04), 0.12
 
@@ -24,8 +24,8 @@ class Digits:
     """The digits of one split: pixels, labels and where they lie in the file."""
 
     images: Float[np.ndarray, "n 8 8"]
-    labels: Int[np.ndarray, "n"]
-    rows: Int[np.ndarray, "n"]
+    labels: Int[np.ndarray, " n"]
+    rows: Int[np.ndarray, " n"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,48 +53,6 @@ def load(split: Literal["train", "validation", "test"]) -> Digits:
     return Digits((stored.images[rows] / 16).astype(np.float32), stored.target[rows].astype(np.int64), rows)
 
 
-def _overlap(fine: int, coarse: int) -> np.ndarray:
-    """Returns [coarse, fine]: the share of every fine cell in the mean over a coarse one."""
-    edges = np.arange(coarse + 1) * fine / coarse
-    cells = np.arange(fine)
-    shared = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
-    return np.maximum(shared, 0) * coarse / fine
-
-
-def _splines(size: int) -> np.ndarray:
-    """Returns [size, 8]: cubic B-splines, one centred on every small pixel, the outer ones doubled at the edges."""
-    at = (np.arange(size)[:, None] + 0.5) * SIZE / size - 0.5
-    knots = np.arange(-2, SIZE + 2)
-    away = np.abs(at - knots)
-    values = np.where(away < 1, 2 / 3 - away**2 + away**3 / 2, np.maximum(2 - away, 0) ** 3 / 6)
-    return values @ np.eye(SIZE)[np.clip(knots, 0, SIZE - 1)]
-
-
-@functools.lru_cache(maxsize=8)
-def _enlarging(size: int) -> np.ndarray:
-    fine = 16 * SIZE
-    # The splines whose means over the small pixels are exactly the values of the small pixels.
-    return (_splines(size) @ np.linalg.inv(_overlap(fine, SIZE) @ _splines(fine))).astype(np.float32)
-
-
-def upsample(images: Float[np.ndarray, "*n 8 8"], size: int) -> Float[np.ndarray, "*n s s"]:
-    """Returns smooth larger images whose mean over each small pixel is (up to clipping to [0, 1]) that pixel.
-
-    The small images are counts of ink over 4x4 blocks of a binary scan, so this comes close to the scan itself.
-    """
-    if images.shape[-2:] != (SIZE, SIZE) or size < SIZE:
-        raise DataError(f"can not upsample {images.shape[-2:]} to {size}; give {SIZE}x{SIZE} images and a size >= {SIZE}")
-    matrix = _enlarging(size)
-    smooth = matrix @ images.astype(np.float32) @ matrix.T
-    return np.clip((smooth - RINGING) / (1 - 2 * RINGING), 0, 1)
-
-
-def downsample(images: Float[np.ndarray, "*n s s"], size: int = SIZE) -> Float[np.ndarray, "*n size size"]:
-    """Returns the means over a coarser grid of pixels: the inverse of `upsample`."""
-    matrix = _overlap(images.shape[-1], size).astype(np.float32)
-    return matrix @ images.astype(np.float32) @ matrix.T
-
-
 def augment(
     images: Float[np.ndarray, "n s s"],
     points: Sequence[Float[np.ndarray, "_ 3"]],
@@ -117,14 +75,17 @@ def augment(
     shift = rng.uniform(-SHIFT, SHIFT, (n, 2))
     # Where the corners of the ink come to lie tells how far the shift may go; what is too large is centred.
     low, high = _ink_box(images)
-    corners = np.stack([low, high, np.stack([low[:, 0], high[:, 1]], 1), np.stack([high[:, 0], low[:, 1]], 1)], 1)
+    corners = np.stack(
+        [low, high, np.where([True, False], low, high), np.where([True, False], high, low)], axis=1
+    )
     corners = (corners - 0.5) @ matrix.transpose(0, 2, 1) + 0.5
     least, most = -corners.min(1), 1 - corners.max(1)
     shift = np.where(least <= most, np.clip(shift, least, most), (least + most) / 2)
 
     moved_points = []
     for old, turn, step in zip(points, matrix, shift, strict=True):
-        moved_points.append(snap(np.concatenate([(old[:, :2] - 0.5) @ turn.T + 0.5 + step, old[:, 2:]], axis=1)))
+        place = (old[:, :2] - 0.5) @ turn.T + 0.5 + step
+        moved_points.append(snap(np.concatenate([place, old[:, 2:]], axis=1)))
     return _warp(images, np.linalg.inv(matrix), shift), moved_points
 
 
@@ -177,7 +138,9 @@ def canvas(digits: Float[np.ndarray, "2 8 8"], size: int, rng: np.random.Generat
     return Canvas(layers.max(0), boxes.astype(np.float32), layers > 0.5)
 
 
-def inpaint_hole(image: Float[np.ndarray, "s s"], rng: np.random.Generator, patch: int = 8) -> Bool[np.ndarray, "s s"]:
+def inpaint_hole(
+    image: Float[np.ndarray, "s s"], rng: np.random.Generator, patch: int = 8
+) -> Bool[np.ndarray, "s s"]:
     """Returns which pixels to keep: all but a rectangle of whole patches that hides a fifth to three fifths of the ink.
 
     Args:

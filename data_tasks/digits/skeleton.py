@@ -9,6 +9,7 @@ from jaxtyping import Bool
 
 Pixel = tuple[int, int]
 Path = list[Pixel]
+LATE = 3.0  # sharp turns that starting at the bottom is as bad as
 _SIDES = ((-1, 0), (0, -1), (1, 0), (0, 1))
 _CORNERS = ((-1, -1), (1, -1), (1, 1), (-1, 1))
 
@@ -63,6 +64,7 @@ def _paths(pixels: set[Pixel]) -> list[Path]:
                 paths.append(follow([node, near]))
     while left:
         top = min(left)
+        left.discard(top)
         # To the left first: loops run anticlockwise, as most people draw them.
         paths.append(follow([top, min(links[top], key=lambda pixel: pixel[1])]))
     return paths
@@ -76,7 +78,9 @@ def _without_spurs(pixels: set[Pixel], spur: int) -> list[Path]:
     while True:
         paths = _paths(pixels)
         ends = _ends(paths)
-        loose = [path for path in paths if len(path) <= spur and (ends[path[0]] == 1) != (ends[path[-1]] == 1)]
+        loose = [
+            path for path in paths if len(path) <= spur and (ends[path[0]] == 1) != (ends[path[-1]] == 1)
+        ]
         if not loose:
             return paths
         path = min(loose, key=len)
@@ -120,7 +124,7 @@ def _walk(paths: list[Path], start: Pixel, size: int) -> tuple[tuple[int, float]
 
 
 def _lateness(pixel: Pixel, size: int) -> float:
-    return (pixel[0] + 0.5 * pixel[1]) / size
+    return LATE * (pixel[0] + 0.5 * pixel[1]) / size
 
 
 def _ways_on(left: dict[int, Path], stroke: Path) -> list[_Way]:

@@ -1,8 +1,9 @@
 """Spoken digits as log-mel spectrograms: synthetic speech by espeak-ng, or recordings from a folder."""
 
-import contextlib
 import dataclasses
+import functools
 import logging
+import math
 import os
 import re
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import resample_poly
+from scipy.signal import firwin, resample_poly
 
 import unified_io.mel
 from data_tasks.digits import espeak, espeak_worker, voices
@@ -43,20 +44,28 @@ class Speech:
     """
 
     mels: Float[np.ndarray, "n frames mels"]
-    labels: Int[np.ndarray, "n"]
+    labels: Int[np.ndarray, " n"]
     voices: tuple[str, ...]
     source: str
     skipped: tuple[str, ...] = ()
 
 
-def trim(waveform: Float[np.ndarray, "n"], sample_rate: int) -> Float[np.ndarray, "m"]:
+def trim(waveform: Float[np.ndarray, " n"], sample_rate: int) -> Float[np.ndarray, " m"]:
     """Returns a sound from its first to its last 10 ms that are not silence; nothing if all of it is."""
     power = uniform_filter1d(np.square(waveform), max(1, sample_rate // 100), mode="constant")
     loud = np.flatnonzero(power > power.max(initial=0.0) * SILENCE**2)
     return waveform[loud[0] : loud[-1] + 1] if loud.size else waveform[:0]
 
 
-def spectrogram(waveform: Float[np.ndarray, "n"], sample_rate: int, mel: MelConfig) -> Float[np.ndarray, "frames mels"]:
+@functools.lru_cache(maxsize=8)
+def _low_pass(factor: int) -> np.ndarray:
+    """Returns the filter that resample_poly designs anew for every call, which takes longer than using it."""
+    return firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0)).astype(np.float32)
+
+
+def spectrogram(
+    waveform: Float[np.ndarray, " n"], sample_rate: int, mel: MelConfig
+) -> Float[np.ndarray, "frames mels"]:
     """Returns the log-mel of one spoken word: resampled, trimmed, of equal loudness, starting at frame 2.
 
     Args:
@@ -70,7 +79,9 @@ def spectrogram(waveform: Float[np.ndarray, "n"], sample_rate: int, mel: MelConf
     if not np.isfinite(waveform).all():
         raise DataError("the sound holds values that are not finite")
     if sample_rate != mel.sample_rate:
-        waveform = resample_poly(waveform, mel.sample_rate, sample_rate)
+        common = math.gcd(mel.sample_rate, sample_rate)
+        up, down = mel.sample_rate // common, sample_rate // common
+        waveform = resample_poly(waveform, up, down, window=_low_pass(max(up, down)))
     word = trim(waveform, mel.sample_rate)
     if not word.size:
         raise DataError("the sound is empty or silent")
@@ -113,11 +124,12 @@ def load(
     }
     if speech_dir is None:
         depends_on |= {"espeak": espeak.version(), "script": code(espeak_worker.__file__, voices.__file__)}
-        stored = cached(cache_dir, f"speech-{split}", depends_on, lambda: _arrays(_synthesise(voices.CASTS[split], mel)))
+        build = functools.partial(_synthesise, voices.CASTS[split], mel)
     else:
         files = _speakers(Path(speech_dir))[split]
         depends_on["files"] = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-        stored = cached(cache_dir, f"speech-{split}", depends_on, lambda: _arrays(_record(files, mel)))
+        build = functools.partial(_record, files, mel)
+    stored = cached(cache_dir, f"speech-{split}", depends_on, lambda: _arrays(build()))
     speech = Speech(
         stored["mels"],
         stored["labels"],
@@ -128,7 +140,8 @@ def load(
     for line in speech.skipped:
         log.warning("skipped %s", line)
     if speech.skipped:
-        log.warning("skipped %d of %d recordings", len(speech.skipped), len(speech.skipped) + len(speech.labels))
+        bad, good = len(speech.skipped), len(speech.labels)
+        log.warning("skipped %d of %d recordings", bad, bad + good)
     return speech
 
 
@@ -154,7 +167,9 @@ def _synthesise(cast: voices.Cast, mel: MelConfig) -> Speech:
 def _speakers(folder: Path) -> dict[str, list[Path]]:
     """Returns the files of every split, by speaker. A name that can not be parsed goes to train, to be reported."""
     if not folder.is_dir():
-        raise DataError(f"speech_dir {folder} is not a folder; give one of {{digit}}_{{speaker}}_{{index}}.wav files")
+        raise DataError(
+            f"speech_dir {folder} is not a folder; give one of {{digit}}_{{speaker}}_{{index}}.wav files"
+        )
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() == ".wav")
     speaker = {file: match[2] for file in files if (match := FILE_NAME.fullmatch(file.name))}
     names = sorted(set(speaker.values()))
@@ -192,9 +207,8 @@ def _record(files: Iterable[Path], mel: MelConfig) -> Speech:
 def _read(file: Path) -> tuple[np.ndarray, int]:
     import soundfile
 
-    with contextlib.ExitStack() as stack:
-        try:
-            sound = stack.enter_context(soundfile.SoundFile(file))
-            return sound.read(dtype="float32", always_2d=True).mean(axis=1), sound.samplerate
-        except (soundfile.SoundFileError, OSError) as error:
-            raise DataError(f"it is no sound file ({error})") from error
+    try:
+        channels, sample_rate = soundfile.read(file, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise DataError(f"it is no sound file ({error})") from error
+    return channels.mean(axis=1), sample_rate

@@ -27,32 +27,32 @@ class Cast:
     seed: int
 
 
+def _names(*lines: str) -> tuple[str, ...]:
+    return tuple(name for line in lines for name in line.split())
+
+
 CASTS = {
     "train": Cast(
         accents=("en-US", "en", "en-029", "en-GB-scotland", "en-GB-x-gbcwmd"),
-        variants=(
-            *("Alex", "Andy", "Gene", "Gene2", "Jacky", "Lee", "Mario", "Michael", "Mike", "Mr serious", "Nguyen"),
-            *("Reed", "RicishayMax", "RicishayMax2", "RicishayMax3", "announcer", "antonio", "benjamin", "david"),
-            *("ed", "edward", "f1", "grandma", "grandpa", "gustave", "ian", "iven", "iven2", "iven3", "iven4"),
-            *("kaukovalta", "klatt", "klatt2", "klatt3", "klatt4", "klatt6", "m1", "m2", "m4", "m5", "m6", "m7"),
-            *("m8", "marcelo", "max", "mike2", "paul", "pedro", "travis", "zac"),
+        variants=_names(
+            "Alex Andy Gene Gene2 Jacky Lee Mario Michael Mike Nguyen Reed RicishayMax RicishayMax2 RicishayMax3",
+            "announcer antonio benjamin david ed edward f1 grandma grandpa gustave ian iven iven2 iven3 iven4",
+            "kaukovalta klatt klatt2 klatt3 klatt4 klatt5 klatt6 m1 m2 m4 m5 m6 m7 m8 marcelo max mike2 paul",
+            "pedro travis zac",
         ),
         takes=1,
         seed=0,
     ),
     "validation": Cast(
         accents=("en-GB-x-gbclan",),
-        variants=(
-            *("Andrea", "Denis", "Diogo", "Henrique", "Hugo", "anika", "boris", "steph", "steph2", "steph3"),
-        ),
+        variants=_names("Andrea Denis Diogo Henrique Hugo anika boris steph steph2 steph3"),
         takes=3,
         seed=1,
     ),
     "test": Cast(
         accents=("en-GB-x-rp", "en-US-nyc"),
-        variants=(
-            *("Annie", "aunty", "belinda", "f4", "john", "linda", "m3", "michel", "miguel", "norbert", "pablo"),
-            *("quincy", "rob", "robert", "shelby"),
+        variants=_names(
+            "Annie aunty belinda f4 john linda m3 michel miguel norbert pablo quincy rob robert shelby",
         ),
         takes=1,
         seed=2,

@@ -21,7 +21,7 @@ TEMPLATES = {
         "the number {numeral}",
         "a {word}",
         "a handwritten {word}",
-        "one digit: {numeral}",
+        "a digit: {numeral}",
         "this is {word}",
         "the answer is {word}",
         "it says {numeral}",

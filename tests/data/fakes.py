@@ -43,7 +43,10 @@ class Pictures(Modality):
         return ("image_inputs",)
 
     def features(self):
-        return {"patches": FeatureSpec((4, 2), "float32", "pixels"), "mask": FeatureSpec((4,), "bool", "seen")}
+        return {
+            "patches": FeatureSpec((4, 2), "float32", "pixels"),
+            "mask": FeatureSpec((4,), "bool", "seen"),
+        }
 
     def slots(self, features):
         return features["mask"]
@@ -104,7 +107,11 @@ class Drawings(TargetModality):
         return {"pixels": FeatureSpec((5,), "float32", "pixels")}
 
     def preprocess(self, example, *, seed, training):
-        return {"pixels": np.resize(example["image_targets"], (1, 5))} if example["image_targets"].size else self.empty()
+        return (
+            {"pixels": np.resize(example["image_targets"], (1, 5))}
+            if example["image_targets"].size
+            else self.empty()
+        )
 
 
 INPUTS = (Words(), Pictures())
@@ -135,3 +142,18 @@ def random_features(rng: np.random.Generator, longest: int = 12):
             "drawings": {"pixels": rng.normal(size=(drawings, 5)).astype(np.float32)},
         },
     }
+
+
+@dataclasses.dataclass(frozen=True)
+class Reads(TargetModality):
+    """A modality of which only the fields matter."""
+
+    keys: tuple[str, ...]
+
+    @property
+    def name(self):
+        return self.keys[0]
+
+    @property
+    def fields(self):
+        return self.keys

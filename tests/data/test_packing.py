@@ -37,7 +37,10 @@ def check_batch(batch, examples, planned):
         for group in range(planned.groups):
             in_group = rows["slots"][group][rows["slots"][group] < total]
             assert len(np.unique(in_group)) == len(in_group)
-        first = {m.name: sum(budget[k.name] * k.slot_size for k in modalities[:i]) for i, m in enumerate(modalities)}
+        first = {
+            m.name: sum(budget[k.name] * k.slot_size for k in modalities[:i])
+            for i, m in enumerate(modalities)
+        }
         expected = 0
         for example, where in zip(examples, unplan(planned), strict=True):
             if where is None:
@@ -113,7 +116,11 @@ def test_a_packer_packs_every_example_exactly_once(seed):
 
 def test_nobody_waits_long():
     examples = prepared(np.random.default_rng(7), 400)
-    order = [int(e.name.split(":")[1]) for b in Packer(INPUTS, TARGETS, BUDGETS).batches(examples) for e in b.examples]
+    order = [
+        int(e.name.split(":")[1])
+        for b in Packer(INPUTS, TARGETS, BUDGETS).batches(examples)
+        for e in b.examples
+    ]
     delay = [place - index for place, index in enumerate(order)]
     # Two batches of look-ahead: an example is overtaken by a few batches' worth of others at most.
     assert max(delay) < 60
@@ -185,7 +192,9 @@ def test_the_planner_is_cheap_and_fills_both_sides():
     rng = np.random.default_rng(0)
     lengths = [
         Lengths(int(e), int(d), {"words": int(e)}, {"answers": int(d)})
-        for e, d in zip(rng.choice([10, 15, 26, 42, 60], 2000), rng.choice([4, 16, 32, 28], 2000), strict=True)
+        for e, d in zip(
+            rng.choice([10, 15, 26, 42, 60], 2000), rng.choice([4, 16, 32, 28], 2000), strict=True
+        )
     ]
     budgets = Budgets(32, 192, 126, {"words": 32 * 192}, {"answers": 32 * 126})
     start, placed, fills, waiting = time.process_time(), 0, [], lengths
@@ -193,7 +202,9 @@ def test_the_planner_is_cheap_and_fills_both_sides():
         planned = plan(waiting[:600], budgets)
         fills.append(list(planned.fill().values())[:2])
         placed += int(planned.placed.sum())
-        waiting = [x for x, done in zip(waiting[:600], planned.placed, strict=True) if not done] + waiting[600:]
+        waiting = [x for x, done in zip(waiting[:600], planned.placed, strict=True) if not done] + waiting[
+            600:
+        ]
     seconds = (time.process_time() - start) / placed
     assert np.mean(fills) > 0.95
     assert seconds * 200 < 0.05, f"planning 200 examples takes {200 * seconds:.3f} s"

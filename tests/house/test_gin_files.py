@@ -8,7 +8,7 @@ import pytest
 
 from unified_io import cli, configuration
 from unified_io.gin_edge import session
-from unified_io.gin_edge.statements import Macro, REQUIRED
+from unified_io.model import parameter_shapes
 
 ROOT = Path(__file__).resolve().parents[2]
 GIN = ROOT / "gin_configs"
@@ -40,22 +40,30 @@ def _parse(name: str, tmp_path: Path):
     return session.parse([name], [f"MODEL_DIR={str(tmp_path / 'model')!r}"])
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("model/")])
-def test_a_model_builds_and_survives_its_checkpoint(name, tmp_path):
-    from unified_io.model import parameter_shapes
+def _whole(folder: str) -> list[str]:
+    """Files of a folder that are not only parts of others."""
+    return [name for name in FILES if name.startswith(folder) and "included by" not in _header(name)]
 
-    source = (GIN / name).read_text()
-    if set(re.findall(r"%([A-Z]\w*)", source)) - set(re.findall(r"^([A-Z]\w*) =", source, re.M)):
-        pytest.skip(f"{name} is included by the files that give it numbers")
-    reading = _parse(name, tmp_path)
-    if "MODEL" not in reading.macros:
-        pytest.skip(f"{name} is included by a file that says what the model is")
-    config = session.build_macro(reading, "MODEL")
+
+@pytest.mark.parametrize("name", _whole("model/"))
+def test_a_model_survives_its_checkpoint(name, tmp_path):
+    config = session.build_macro(_parse(name, tmp_path), "MODEL")
     assert configuration.from_json(configuration.to_json(config)) == config
-    assert sum(leaf.size for leaf in jax.tree.leaves(parameter_shapes(config))) > 0
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("run/")])
+COUNTED = [name for name in _whole("model/") if "total" in _header(name)]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n != "model/large.gin" else []) for n in COUNTED]
+)
+def test_a_model_has_as_many_parameters_as_its_header_says(name, tmp_path):
+    config = session.build_macro(_parse(name, tmp_path), "MODEL")
+    total = int(re.search(r"^# expect:\s+total (\d+)", _header(name), re.M)[1])
+    assert sum(leaf.size for leaf in jax.tree.leaves(parameter_shapes(config))) == total
+
+
+@pytest.mark.parametrize("name", _whole("run/"))
 def test_a_run_builds_its_job_and_the_job_has_nothing_against_it(name, tmp_path):
     job = session.build(_parse(name, tmp_path), cli.run)
     job.check()
@@ -63,10 +71,12 @@ def test_a_run_builds_its_job_and_the_job_has_nothing_against_it(name, tmp_path)
         assert callable(getattr(job, method))
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_what_a_file_sets_and_requires_is_read_by_somebody(name, tmp_path):
-    if not name.startswith("run/"):
-        pytest.skip("a part of a run")
+@pytest.mark.parametrize("name", _whole("run/"))
+def test_every_macro_of_a_run_is_read_by_somebody(name, tmp_path):
     reading = _parse(name, tmp_path)
     assert set(reading.macros) - set(reading.uses) - {session.MODEL_DIR} == set()
-    assert Macro(REQUIRED) not in [value for value, _ in reading.macros.values()]
+
+
+@pytest.mark.parametrize("name", sorted({*FILES} - {*_whole("")}))
+def test_a_part_is_included_by_somebody(name):
+    assert any(f'include "{name}"' in (GIN / other).read_text() for other in FILES)

@@ -13,7 +13,9 @@ import pytest
 import unified_io
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = sorted(path for folder in ("unified_io", "data_tasks", "tools") for path in (ROOT / folder).rglob("*.py"))
+CODE = sorted(
+    path for folder in ("unified_io", "data_tasks", "tools") for path in (ROOT / folder).rglob("*.py")
+)
 
 # What runs where there is no TensorFlow: a machine that trains, generates or serves.
 LIGHT = ("api", "model", "loss", "checkpoint", "configuration", "sequence", "vocab", "structures", "mel", "nn",
@@ -21,7 +23,14 @@ LIGHT = ("api", "model", "loss", "checkpoint", "configuration", "sequence", "voc
 HEAVY = ("tensorflow", "tensorflow_datasets", "seqio", "gin", "clu", "sklearn", "skimage", "librosa")
 
 # A distribution whose import name is another one.
-IMPORT_NAMES = {"gin-config": "gin", "Pillow": "PIL", "scikit-learn": "sklearn", "scikit-image": "skimage"}
+IMPORT_NAMES = {
+    "gin-config": "gin",
+    "orbax-checkpoint": "orbax",
+    "Pillow": "PIL",
+    "protobuf": "google",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+}
 
 
 def _light_modules() -> list[str]:
@@ -34,7 +43,12 @@ def _light_modules() -> list[str]:
 
 def test_light_modules_import_nothing_heavy():
     names = _light_modules()
-    assert {"unified_io.api", "unified_io.model", "unified_io.train.loop", "unified_io.generation.decode"} <= {*names}
+    assert {
+        "unified_io.api",
+        "unified_io.model",
+        "unified_io.train.loop",
+        "unified_io.generation.decode",
+    } <= {*names}
     script = f"""
 import importlib, sys
 for name in {names!r}:
@@ -43,7 +57,9 @@ for name in {names!r}:
     if heavy:
         sys.exit(f"{{name}} imports {{heavy}}")
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -63,12 +79,17 @@ def test_import_contracts_hold():
 def test_every_folder_of_code_is_a_package():
     # The import contract does not see a folder without __init__.py.
     folders = {path.parent for path in CODE if path.parts[len(ROOT.parts)] != "tools"}
-    assert sorted(str(folder.relative_to(ROOT)) for folder in folders if not (folder / "__init__.py").is_file()) == []
+    assert (
+        sorted(str(folder.relative_to(ROOT)) for folder in folders if not (folder / "__init__.py").is_file())
+        == []
+    )
 
 
 def _distributions(*extras: str) -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + [line for extra in extras for line in project["optional-dependencies"][extra]]
+    lines = project["dependencies"] + [
+        line for extra in extras for line in project["optional-dependencies"][extra]
+    ]
     return {re.match(r"[\w.-]+", line)[0] for line in lines}
 
 

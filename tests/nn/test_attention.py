@@ -190,17 +190,14 @@ def test_write_puts_tokens_where_they_belong():
     assert written[:, :, 3].min() == 1 and written.sum() == new["k"].size
 
 
-def test_strict_dtypes(rng):
-    """Nothing is promoted behind our back, in either dtype."""
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_nothing_is_promoted_behind_our_back(dtype):
+    layer = module(qk_norm=True, use_bias=True, dtype=dtype)
+
+    def run():
+        angles, mask = rope.angles_1d(jnp.arange(L), K)[None], masks.causal(L)[None, None]
+        return layer.init_with_output(jax.random.key(0), jnp.ones((B, L, 8), dtype), mask=mask, angles=angles)
+
     with jax.numpy_dtype_promotion("strict"):
-        for dtype in (jnp.float32, jnp.bfloat16):
-            x = jnp.asarray(rng.normal(size=(B, L, 8)), dtype)
-            layer = module(qk_norm=True, use_bias=True, dtype=dtype)
-            mask = masks.causal(L)[None, None]
-            angles = rope.angles_1d(jnp.arange(L), K)[None]
-            out, _ = jax.eval_shape(
-                lambda layer=layer, x=x: layer.init_with_output(
-                    jax.random.key(0), x, mask=mask, angles=angles
-                )
-            )
-            assert out.dtype == dtype
+        out, _ = jax.eval_shape(run)
+    assert out.dtype == dtype

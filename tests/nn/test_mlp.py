@@ -29,7 +29,7 @@ def test_unknown_activation_suggests_the_nearest():
 
 def test_gated_mlp(rng):
     x = jnp.float32(rng.normal(size=(2, 3, 4)))
-    params = nn.meta.unbox(GatedMlp(6).init(jax.random.key(0), x))["params"]
+    params = nn.meta.unbox(jax.jit(GatedMlp(6).init)(jax.random.key(0), x))["params"]
     assert jax.tree.map(jnp.shape, params) == {
         "wi_0": {"kernel": (4, 6)},
         "wi_1": {"kernel": (4, 6)},
@@ -44,9 +44,12 @@ def test_gated_mlp(rng):
 def test_gated_mlp_drops_the_same_hidden_units_for_all_tokens_of_a_row():
     x = jnp.ones((3, 5, 4))  # equal tokens stay equal within a row, rows differ
     mlp = GatedMlp(32, dropout_rate=0.5)
-    out = mlp.apply(
-        mlp.init(jax.random.key(0), x), x, deterministic=False, rngs={"dropout": jax.random.key(1)}
-    )
+
+    @jax.jit
+    def run(key):
+        return mlp.apply(mlp.init(key, x), x, deterministic=False, rngs={"dropout": key})
+
+    out = run(jax.random.key(0))
     np.testing.assert_allclose(out, np.broadcast_to(out[:, :1], out.shape), atol=1e-6)
     assert np.abs(out[0] - out[1]).max() > 1e-3
 
@@ -55,8 +58,8 @@ def test_gated_mlp_drops_the_same_hidden_units_for_all_tokens_of_a_row():
 def test_mlp(rng, name):
     x = jnp.float32(rng.normal(size=(3, 4)))
     mlp = Mlp(6, name, use_bias=True, names=("fc1", "fc2"))
-    params = nn.meta.unbox(mlp.init(jax.random.key(0), x))
-    params = jax.tree.map(lambda leaf: jnp.float32(rng.normal(size=leaf.shape)), params)
+    shapes = nn.meta.unbox(jax.eval_shape(mlp.init, jax.random.key(0), x))
+    params = jax.tree.map(lambda leaf: jnp.float32(rng.normal(size=leaf.shape)), shapes)
     fc1, fc2 = params["params"]["fc1"], params["params"]["fc2"]
     wanted = ACTIVATIONS[name](x @ fc1["kernel"] + fc1["bias"]) @ fc2["kernel"] + fc2["bias"]
     np.testing.assert_allclose(mlp.apply(params, x), wanted, atol=1e-5)

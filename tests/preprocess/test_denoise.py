@@ -3,13 +3,23 @@ import pytest
 
 from unified_io.errors import DataError
 from unified_io.preprocess import denoise
-from unified_io.preprocess.denoise import R, Spans, X, corrupt, enlarge, hide_spans, keep_patches, keep_some, restore
+from unified_io.preprocess.denoise import (
+    R,
+    Spans,
+    X,
+    corrupt,
+    enlarge,
+    hide_spans,
+    keep_patches,
+    keep_some,
+    restore,
+)
 from unified_io.vocab import sentinel_word
 
 
 def test_the_example_of_the_docstring():
     hidden = np.array([False, True, True, False])
-    inputs, targets = corrupt("a quick brown fox".split(), hidden, sentinel_word)
+    inputs, targets = corrupt(["a", "quick", "brown", "fox"], hidden, sentinel_word)
     assert inputs == ["a", "<extra_id_0>", "fox"]
     assert targets == ["<extra_id_0>", "quick", "brown"]
 

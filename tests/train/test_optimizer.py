@@ -66,7 +66,13 @@ def _adafactor_by_hand(param, grads, lr, factored):
 
 def test_adafactor_is_the_released_one():
     rng = np.random.default_rng(0)
-    shapes = {"wide": (130, 140), "square": (128, 128), "stack": (3, 150, 129), "small": (8, 200), "vector": (5,)}
+    shapes = {
+        "wide": (130, 140),
+        "square": (128, 128),
+        "stack": (3, 150, 129),
+        "small": (8, 200),
+        "vector": (5,),
+    }
     params = {name: 0.3 * rng.normal(size=shape) for name, shape in shapes.items()}
     params["tiny"] = 1e-5 * rng.normal(size=(4, 4))
     grads = [{name: rng.normal(size=p.shape) for name, p in params.items()} for _ in range(3)]
@@ -88,7 +94,13 @@ def test_adafactor_is_the_released_one():
 
 def test_adamw_is_the_textbook_one_and_decays_only_kernels():
     rng = np.random.default_rng(1)
-    params = {"layer": {"kernel": rng.normal(size=(3, 4)), "bias": rng.normal(size=4), "scale": rng.normal(size=(2, 4))}}
+    params = {
+        "layer": {
+            "kernel": rng.normal(size=(3, 4)),
+            "bias": rng.normal(size=4),
+            "scale": rng.normal(size=(2, 4)),
+        }
+    }
     params["token_embedder"] = rng.normal(size=(5, 3))
     config = OptimizerConfig("adamw", CONSTANT, b1=0.8, b2=0.9, weight_decay=0.1, clip_norm=None)
     optimizer = build(config, params)
@@ -110,7 +122,10 @@ def test_adamw_is_the_textbook_one_and_decays_only_kernels():
 
 
 def _params():
-    return {"image_vit": {"kernel": jnp.ones((4, 4)), "bias": jnp.ones(4)}, "decoder": {"kernel": jnp.full((4, 4), -0.0)}}
+    return {
+        "image_vit": {"kernel": jnp.ones((4, 4)), "bias": jnp.ones(4)},
+        "decoder": {"kernel": jnp.full((4, 4), -0.0)},
+    }
 
 
 @pytest.mark.parametrize("name", ["adamw", "adafactor"])
@@ -129,7 +144,9 @@ def test_frozen_parameters_never_move_and_have_no_state(name):
 
 
 def test_a_pattern_that_freezes_nothing_is_an_error():
-    with pytest.raises(ConfigError, match="'vit_image' matches no parameter; the parameters start with decoder, image_vit"):
+    with pytest.raises(
+        ConfigError, match="'vit_image' matches no parameter; the parameters start with decoder, image_vit"
+    ):
         build(OptimizerConfig(frozen=("vit_image",)), _params())
 
 

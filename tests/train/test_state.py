@@ -19,7 +19,9 @@ def test_a_new_state_is_a_pytree_at_step_zero():
 
 
 def test_a_state_can_be_abstract():
-    shapes = jax.eval_shape(lambda: TrainState.create({"w": jnp.ones(2)}, optax.sgd(0.1), extra={"n": jnp.ones(())}))
+    shapes = jax.eval_shape(
+        lambda: TrainState.create({"w": jnp.ones(2)}, optax.sgd(0.1), extra={"n": jnp.ones(())})
+    )
     assert shapes.params["w"].shape == (2,) and shapes.extra["n"].shape == ()
 
 

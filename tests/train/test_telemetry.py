@@ -51,7 +51,12 @@ def test_resuming_leaves_no_line_to_be_written_twice(tmp_path):
         file.write('{"step": 8, "lo')
     again = Telemetry(tmp_path, "train", 10, stream=io.StringIO())
     again.resume(4)
-    assert [(line["step"], "loss" in line) for line in _lines(again)] == [(2, True), (2, False), (4, True), (4, False)]
+    assert [(line["step"], "loss" in line) for line in _lines(again)] == [
+        (2, True),
+        (2, False),
+        (4, True),
+        (4, False),
+    ]
     again.resume(4, unfinished=("eval/",))
     assert [(line["step"], "loss" in line) for line in _lines(again)] == [(2, True), (2, False), (4, True)]
     again.write(4, {"eval/loss": 9.0})
@@ -67,7 +72,11 @@ def test_tensorboard_reads_numbers_and_pictures(tmp_path):
         telemetry.write_images(3, {"made/../../three": image})
     events = _events(tmp_path / "train")
     assert events[0].file_version == "brain.Event:2"
-    assert (events[1].step, events[1].summary.value[0].tag, events[1].summary.value[0].simple_value) == (3, "image/loss", 0.25)
+    assert (events[1].step, events[1].summary.value[0].tag, events[1].summary.value[0].simple_value) == (
+        3,
+        "image/loss",
+        0.25,
+    )
     stored = events[2].summary.value[0].image
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(stored.encoded_image_string))), image)
     assert (stored.height, stored.width) == (5, 7)
@@ -80,7 +89,9 @@ def test_plain_progress_has_no_carriage_return_and_is_sparse(tmp_path):
     stream = io.StringIO()
     with Telemetry(tmp_path, "train", 100, stream=stream) as telemetry:
         for step in range(10, 101, 10):
-            telemetry.report(step, {"loss": 3.0, "text/loss": 1.0, "image/loss": 2.0, "examples": 4.0}, seconds=2.0)
+            telemetry.report(
+                step, {"loss": 3.0, "text/loss": 1.0, "image/loss": 2.0, "examples": 4.0}, seconds=2.0
+            )
     text = stream.getvalue()
     assert "\r" not in text
     first, last = text.splitlines()

@@ -24,7 +24,9 @@ class _Side:
         self.places = 0
         for m in modalities:
             specs, count = m.features(), items[m.name]
-            self.banks[m.name] = {key: np.zeros((shape[0], count, *s.shape), s.dtype) for key, s in specs.items()}
+            self.banks[m.name] = {
+                key: np.zeros((shape[0], count, *s.shape), s.dtype) for key, s in specs.items()
+            }
             self.first[m.name] = self.places
             self.places += count * m.slot_size
         self.slots = np.full(shape, self.places, np.int32)
@@ -49,7 +51,10 @@ class _Side:
 
 
 def assemble(
-    examples: Sequence[ExampleFeatures], plan: Plan, inputs: Sequence[Modality], targets: Sequence[TargetModality]
+    examples: Sequence[ExampleFeatures],
+    plan: Plan,
+    inputs: Sequence[Modality],
+    targets: Sequence[TargetModality],
 ) -> dict[str, Any]:
     """Lays a plan out as the static arrays the model takes.
 

@@ -65,7 +65,9 @@ class Budgets:
     @property
     def room(self) -> Int[np.ndarray, " K"]:
         """How much there is of every kind: of the first two in a row, of the others in a group."""
-        return np.array([self.encoder_length, self.decoder_length, *self.inputs.values(), *self.targets.values()])
+        return np.array(
+            [self.encoder_length, self.decoder_length, *self.inputs.values(), *self.targets.values()]
+        )
 
     def costs(self, lengths: Sequence[Lengths]) -> Int[np.ndarray, "N K"]:
         """What every example takes of every kind."""
@@ -87,7 +89,7 @@ class Budgets:
 
 
 def propose_budgets(
-    sample: Sequence[Lengths], rows: int, encoder_length: int, decoder_length: int, margin: float = 2.0
+    sample: Sequence[Lengths], rows: int, encoder_length: int, decoder_length: int, margin: float = 1.0
 ) -> Budgets:
     """Proposes bank budgets from measured lengths: what full rows hold on average, and `margin` standard deviations.
 

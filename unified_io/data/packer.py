@@ -52,15 +52,18 @@ def prepare(
         "targets": {m.name: m.preprocess(example, seed=seed, training=training) for m in targets},
     }
     task = example.get("meta/task", "example")
-    return Prepared(f"{task} {example.get('meta/id', '')}".strip(), task, features, measure(features, inputs, targets))
+    return Prepared(
+        f"{task} {example.get('meta/id', '')}".strip(), task, features, measure(features, inputs, targets)
+    )
 
 
 class Packed(NamedTuple):
-    """A batch, the examples in it, and how full it is."""
+    """A batch, the examples in it, how full it is, and how many examples wait for the next one."""
 
     batch: dict[str, Any]
     examples: list[Prepared]
     fill: dict[str, float]
+    waiting: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +92,9 @@ class Packer:
         ):
             names = [m.name for m in modalities]
             if set(names) != set(budget):
-                raise ConfigError(f"{side} budgets are for {sorted(budget)}, the {side} modalities are {names}")
+                raise ConfigError(
+                    f"{side} budgets are for {sorted(budget)}, the {side} modalities are {names}"
+                )
 
     def batches(self, examples: Iterable[Prepared]) -> Iterator[Packed]:
         """Yields batches until the examples are used up; the last ones may be part empty.
@@ -103,7 +108,9 @@ class Packer:
         waiting = np.zeros_like(self.budgets.room)
         for example in examples:
             if reason := self.budgets.why_never(example.lengths):
-                raise DataError(f"{example.name} can never be packed: {reason}; raise the budget or shorten it")
+                raise DataError(
+                    f"{example.name} can never be packed: {reason}; raise the budget or shorten it"
+                )
             buffer.append(example)
             waiting += self.budgets.costs([example.lengths])[0]
             if (waiting >= full).any():
@@ -120,4 +127,4 @@ class Packer:
         batch = assemble([example.features for example in buffer], planned, self.inputs, self.targets)
         chosen = [example for example, placed in zip(buffer, planned.placed, strict=True) if placed]
         left = [example for example, placed in zip(buffer, planned.placed, strict=True) if not placed]
-        return Packed(batch, chosen, planned.fill()), left
+        return Packed(batch, chosen, planned.fill(), len(left)), left

@@ -1,4 +1,4 @@
-"""Which example lies in which row, and where in it: any number of examples a row. Pure NumPy: lengths in, a plan out."""
+"""Which example lies in which row, and where in it. Pure NumPy: lengths in, a plan out."""
 
 import dataclasses
 from collections import Counter
@@ -76,7 +76,7 @@ def measure(
 
 
 def plan(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -> Plan:
-    """Plans examples into rows: a row starts with the example that waited longest and is completed as tightly as can be.
+    """Plans any number of examples into rows; each starts with the one that waited longest and is filled up tightly.
 
     What completes a row is the example, or the pair of examples, that leaves the least room, counted as the sum of
     the squared free parts of both sides; then again, until nothing fits. Because every row starts with the oldest
@@ -90,10 +90,10 @@ def plan(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -> Plan:
     Raises:
       DataError: An example fits no batch at all.
     """
-    for index, example in enumerate(lengths):
-        if reason := budgets.why_never(example):
-            raise DataError(f"example {index} can never be packed: {reason}; raise the budget or shorten the example")
     costs = budgets.costs(lengths)
+    for index in np.flatnonzero((costs > budgets.room).any(axis=1)):
+        reason = budgets.why_never(lengths[index])
+        raise DataError(f"example {index} can never be packed: {reason}; raise the budget or shorten it")
     rows = np.full(len(costs), -1)
     banks = np.tile(budgets.room[2:], (groups, 1))
     for row in range(budgets.rows):
@@ -119,7 +119,9 @@ def _fill_row(costs: np.ndarray, waiting: np.ndarray, room: np.ndarray) -> list[
         waiting = waiting[~np.isin(waiting, found)]
 
 
-def _best_completion(costs: np.ndarray, candidates: np.ndarray, room: np.ndarray, scale: np.ndarray) -> list[int]:
+def _best_completion(
+    costs: np.ndarray, candidates: np.ndarray, room: np.ndarray, scale: np.ndarray
+) -> list[int]:
     """Returns the one or two candidates that leave the least room in the row; each of them fits on its own."""
     need = costs[candidates]
     alone = (((room[:2] - need[:, :2]) / scale) ** 2).sum(axis=1)
@@ -150,7 +152,9 @@ def one_per_row(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -
         need = np.concatenate([mine[:, :2].max(axis=0, initial=0), mine[:, 2:].sum(axis=0)])
         for kind, n, room in zip(budgets.kinds, need, budgets.room, strict=True):
             if n > room:
-                raise DataError(f"unpacked examples need {n} {kind}, a batch has room for {room}; raise the budget")
+                raise DataError(
+                    f"unpacked examples need {n} {kind}, a batch has room for {room}; raise the budget"
+                )
     return Plan(budgets, groups, tuple(lengths), np.arange(len(lengths)))
 
 

@@ -3,7 +3,6 @@
 A task is declared once, blind to any configuration; two bindings of it live side by side.
 """
 
-import contextlib
 import functools
 import hashlib
 import logging
@@ -44,10 +43,13 @@ class Replacement(Protocol):
 
 def fold(seed: int, *values: int | str) -> int:
     """Derives a seed in [0, 2^31) from a seed and names; the same on every machine."""
-    return int.from_bytes(hashlib.blake2b(repr((seed, *values)).encode(), digest_size=4).digest(), "little") >> 1
+    digest = hashlib.blake2b(repr((seed, *values)).encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "little") >> 1
 
 
-def numpy_map(function: Format, writes: Sequence[str], name: str) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+def numpy_map(
+    function: Format, writes: Sequence[str], name: str
+) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
     """Makes a seqio preprocessor of a plain function on one example.
 
     Args:
@@ -61,7 +63,7 @@ def numpy_map(function: Format, writes: Sequence[str], name: str) -> Callable[[t
         raw = {key: _to_python(value) for key, value in zip(keys, values, strict=True)}
         try:
             made = function(raw, np.random.default_rng(seed.astype(np.uint32)))
-            return [_to_tensor(made.get(key), field) for key, field in fields.items()]
+            return [_to_tensor(key, made.get(key), field) for key, field in fields.items()]
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise DataError(f"{name} failed on example {raw.get('id', '')}: {error!r}") from error
 
@@ -76,6 +78,11 @@ def numpy_map(function: Format, writes: Sequence[str], name: str) -> Callable[[t
         }
 
     return mapped
+
+
+def output_features(fields: Sequence[str]) -> dict[str, seqio.Feature]:
+    """Declares fields (keys of FIELDS or META) as a task's output features."""
+    return {key: _feature(_field(key)) for key in fields}
 
 
 def _field(key: str) -> Field:
@@ -95,13 +102,16 @@ def _blank(field: Field) -> np.ndarray:
     return np.zeros(shape, object if field.dtype == "string" else field.dtype)
 
 
-def _to_tensor(value: Any, field: Field) -> np.ndarray:
+def _to_tensor(key: str, value: Any, field: Field) -> np.ndarray:
     """A value of a field as the array TensorFlow takes; None is blank."""
     if value is None:
         return _blank(field)
     if field.dtype == "string":
         return np.array([text.encode() for text in ([value] if isinstance(value, str) else value)], object)
-    return np.asarray(value, field.dtype)
+    array = np.asarray(value, field.dtype)
+    if array.ndim != len(field.shape):
+        raise DataError(f"{key} has shape {array.shape}, wanted {list(field.shape)}: {field.meaning}")
+    return array
 
 
 def _to_python(value: Any) -> Any:
@@ -140,7 +150,8 @@ def bind(
         raise unknown("task or mixture", name, [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()])
     mixture = seqio.MixtureRegistry.get(name)
     tasks = [
-        (_bind_task(task, inputs, targets, source, keep_meta=False), mixture.get_rate(task)) for task in mixture.tasks
+        (_bind_task(task, inputs, targets, source, keep_meta=False), mixture.get_rate(task))
+        for task in mixture.tasks
     ]
     return seqio.Mixture(name, tasks)
 
@@ -158,7 +169,7 @@ def _bind_task(
     return task.replace(
         source=source.in_place_of(task.source) if source else task.source,
         preprocessors=[*task.preprocessors, finish],
-        output_features={key: _feature(field) for key, field in fields.items()},
+        output_features=output_features(tuple(fields)),
     )
 
 
@@ -171,31 +182,38 @@ def _complete(
     dataset: tf.data.Dataset, task: str, fields: Mapping[str, Field], answers: set[str], keep_meta: bool
 ) -> tf.data.Dataset:
     """Gives every field of the configuration and drops the others."""
-    given = set(dataset.element_spec)
-    if not given & answers:
-        wrote = sorted(key for key in given if key in FIELDS and "target" in key)
+    given = dataset.element_spec
+    if not given.keys() & answers:
+        wrote = sorted(key for key in given if "_target" in key)
         raise ConfigError(
             f"task {task!r} writes {wrote}, the configuration writes {sorted(answers)}; "
             "leave the task out, or give the model that target modality"
         )
-    if unread := sorted(key for key in given & FIELDS.keys() if key not in fields):
+    if unread := sorted(key for key in given if key in FIELDS and key not in fields):
         log.warning("task %r gives %s, which this configuration does not read", task, ", ".join(unread))
+    for key in given.keys() & fields.keys():
+        _check_spec(task, key, given[key], fields[key])
 
     def complete(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         whole = {key: value for key, value in example.items() if keep_meta and key.startswith("meta/")}
         for key, field in fields.items():
             value = tf.constant(task) if key == "meta/task" else example.get(key)
-            if value is None:
-                value = tf.constant(_blank(field), field.dtype)
-            if value.dtype != field.dtype or value.shape.rank not in (len(field.shape), len(_shape(field))):
-                raise ConfigError(
-                    f"task {task!r} gives {key} as {value.dtype.name} of {value.shape.rank} axes, wanted "
-                    f"{field.dtype} {list(field.shape)}: {field.meaning}"
-                )
-            whole[key] = tf.reshape(value, [-1]) if field.dtype == "string" else tf.ensure_shape(value, field.shape)
+            value = tf.constant(_blank(field), field.dtype) if value is None else value
+            whole[key] = (
+                tf.reshape(value, [-1]) if field.dtype == "string" else tf.ensure_shape(value, field.shape)
+            )
         return whole
 
     return dataset.map(complete)
+
+
+def _check_spec(task: str, key: str, spec: tf.TensorSpec, field: Field) -> None:
+    shapes = (tf.TensorShape(field.shape), tf.TensorShape(_shape(field)))
+    if spec.dtype != field.dtype or not any(shape.is_compatible_with(spec.shape) for shape in shapes):
+        raise ConfigError(
+            f"task {task!r} gives {key} as {spec.dtype.name} {spec.shape}, wanted {field.dtype} "
+            f"{list(field.shape)}: {field.meaning}"
+        )
 
 
 def examples(
@@ -241,3 +259,34 @@ def examples(
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1
     return _Reader(dataset.with_options(options).as_numpy_iterator())
+
+
+class _Reader:
+    """Reads examples one by one; unlike a generator it can go on behind an error."""
+
+    def __init__(self, rows: Iterator[dict[str, Any]]):
+        self._rows = rows
+
+    def __iter__(self) -> "_Reader":
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        try:
+            row = next(self._rows)
+        except tf.errors.OpError as error:
+            raise DataError(_reason(str(error))) from error
+        return {key: _answers(value) for key, value in row.items()}
+
+
+def _reason(message: str) -> str:
+    """Finds what we said ourselves in TensorFlow's report of an error in Python code."""
+    lines = [line.strip() for line in message.splitlines()]
+    ours = [line.split("DataError: ", 1)[1] for line in lines if "DataError: " in line]
+    return ours[-1] if ours else lines[0]
+
+
+def _answers(value: Any) -> Any:
+    value = _to_python(value)
+    if isinstance(value, list):
+        return value if len(value) > 1 else "".join(value)
+    return value

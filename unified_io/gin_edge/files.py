@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import gin
+from gin import config as gin_config
 from gin import config_parser
 
 import unified_io
@@ -16,7 +16,7 @@ from unified_io.errors import ConfigError, unknown
 
 PACKAGED = str(Path(unified_io.__file__).resolve().parent.parent / "gin_configs")
 ALLOWED = ("unified_io", "data_tasks", "seqio", "optax", "jax", "flax", "__gin__")
-_BUILTINS = types.SimpleNamespace(macro=gin.config.macro, singleton=gin.config.singleton)
+_BUILTINS = types.SimpleNamespace(macro=gin_config.macro, singleton=gin_config.singleton)
 
 
 def find_file(name: str, search_paths: Sequence[str]) -> Path:

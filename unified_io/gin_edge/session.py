@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gin
+from gin import config as gin_config
 
 from unified_io.errors import ConfigError, unknown
 from unified_io.gin_edge import checks
@@ -42,7 +43,7 @@ def parse(files: Sequence[str], bindings: Sequence[str], search_paths: Sequence[
     checks.check_macros(reading, known=(MODEL_DIR,))
     checks.check_types(reading)
     gin.clear_config()
-    gin.config._LOCATION_PREFIXES[:] = (
+    gin_config._LOCATION_PREFIXES[:] = (
         folders  # gin can only append to it, and would keep an earlier call's folders
     )
     try:

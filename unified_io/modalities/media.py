@@ -152,9 +152,13 @@ class CodeTarget(TargetModality):
 
     Attributes:
       vocab_size: Rows of the token table: codes, two special tokens, and padding.
+      temperature: Sampling temperature unless the user says otherwise.
+      top_p: Likewise the probability that the sampled tokens make up.
     """
 
     vocab_size: int = 16512
+    temperature: float = 1.0
+    top_p: float = 0.9
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -209,7 +213,7 @@ class CodeTarget(TargetModality):
 
     @property
     def sampler(self) -> Sampler:
-        return Sampler(temperature=1.0, top_p=0.9)
+        return Sampler(temperature=self.temperature, top_p=self.top_p)
 
     def tokenizer(self) -> nn.Module:
         """The tokenizer: encode(pixels) -> codes, decode(codes) -> pixels."""

@@ -19,7 +19,7 @@ from unified_io.nn.parameter import parameter
 IMPLEMENTATIONS = ("xla", "chunked")
 MAX_LOGIT_SCALE = math.log(100.0)
 
-KV = dict[str, Float[Array, "B L H K"]]
+KV = dict[str, Float[Array, "... _ H K"]]
 
 
 def attend(

@@ -30,8 +30,9 @@ class Dense(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*B C"]) -> Float[Array, "*B D"]:
         kernel = parameter(self, "kernel", self.kernel_init, (x.shape[-1], self.features), self.axes)
-        y = x.astype(self.dtype) @ kernel.astype(self.dtype)
+        # In two dimensions XLA's CPU backend needs no transposed copies for the kernel's gradient: twice as fast.
+        y = x.astype(self.dtype).reshape(-1, x.shape[-1]) @ kernel.astype(self.dtype)
         if self.use_bias:
             bias = parameter(self, "bias", nn.initializers.zeros, (self.features,), self.axes[1:])
             y = y + bias.astype(self.dtype)
-        return y
+        return y.reshape(*x.shape[:-1], self.features)

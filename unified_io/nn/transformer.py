@@ -168,12 +168,12 @@ Body = Callable[[nn.Module, Array, Any], tuple[Array, Any]]
 def stack(
     layers: nn.Module | Sequence[nn.Module],
     body: Body,
-    x: Float[Array, "B L D"],
+    x: Float[Array, "*B D"],
     per_layer: Any = None,
     *,
     num_layers: int,
     remat: str = "none",
-) -> tuple[Float[Array, "B L D"], Any]:
+) -> tuple[Float[Array, "*B D"], Any]:
     """Carries `x` through the layers: `x, out = body(layer, x, slice of per_layer)`.
 
     Args:

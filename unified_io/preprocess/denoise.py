@@ -33,7 +33,9 @@ R = (Spans(0.15, 3), Spans(0.15, 8))
 X = (Spans(0.5, 3), Spans(0.5, 8), Spans(0.15, 64), Spans(0.5, 64))
 
 
-def hide_spans(length: int, spans: Spans, rng: np.random.Generator, most: int = 200) -> Bool[np.ndarray, " length"]:
+def hide_spans(
+    length: int, spans: Spans, rng: np.random.Generator, most: int = 200
+) -> Bool[np.ndarray, " length"]:
     """Draws which tokens of a text are hidden (True), in at most `most` spans that do not touch.
 
     At least one token is hidden, and one is kept unless there is only one.
@@ -86,7 +88,9 @@ def corrupt(
     return inputs, targets
 
 
-def restore(inputs: Sequence[Token], targets: Sequence[Token], sentinel: Callable[[int], Token]) -> list[Token]:
+def restore(
+    inputs: Sequence[Token], targets: Sequence[Token], sentinel: Callable[[int], Token]
+) -> list[Token]:
     """Puts hidden spans back in place; the inverse of `corrupt`. A span the target does not name stays empty."""
     marks = {sentinel(k): k for k in range(len(inputs))}
     spans: dict[Token, list[Token]] = {}
@@ -110,7 +114,7 @@ def split_suffix(
 
 
 def keep_some(count: int, rate: float, rng: np.random.Generator) -> Bool[np.ndarray, " count"]:
-    """Draws which of `count` things are kept (True): all but a part `rate` of them, at least one hidden and one kept."""
+    """Draws which things are kept (True): all but a part `rate`, of two or more at least one hidden and one kept."""
     hidden = int(np.clip(round(count * rate), min(1, count - 1), max(count - 1, 0)))
     keep = np.ones(count, bool)
     keep[rng.permutation(count)[:hidden]] = False
@@ -118,7 +122,12 @@ def keep_some(count: int, rate: float, rng: np.random.Generator) -> Bool[np.ndar
 
 
 def keep_patches(
-    shape: tuple[int, int], cells: tuple[int, int], rate: float, rng: np.random.Generator, *, rows: bool = False
+    shape: tuple[int, int],
+    cells: tuple[int, int],
+    rate: float,
+    rng: np.random.Generator,
+    *,
+    rows: bool = False,
 ) -> Bool[np.ndarray, "H W"]:
     """Draws the mask (True = keep) of an array cut into a grid of cells, a part `rate` of which is hidden.
 

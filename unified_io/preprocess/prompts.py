@@ -41,7 +41,9 @@ def fill(template: str, content: dict[str, str]) -> str:
       DataError: The template has a slot without content, or there is content it has no slot for.
     """
     if slots(template) != content.keys():
-        raise DataError(f"template {template!r} has slots {sorted(slots(template))}, content is for {sorted(content)}")
+        raise DataError(
+            f"template {template!r} has slots {sorted(slots(template))}, content is for {sorted(content)}"
+        )
     return _SLOT.sub(lambda slot: content[slot[1]], template)
 
 

@@ -153,7 +153,7 @@ def _report(step: int, window: "_Window", telemetry: Telemetry | None, patience:
     if window.bad_reports >= patience:
         raise Diverged(
             f"{bad[0]} was not finite in {patience} reports in a row, the last at step {step} "
-            f"(not finite: {', '.join(bad)}); lower the learning rate, or look at the batches since the last good report"
+            f"(not finite: {', '.join(bad)}); lower the learning rate, or look at the batches"
         )
 
 
@@ -165,7 +165,8 @@ class _Window:
         self.bad_reports = bad_reports
         # JSON has no NaN: None stands for every value that was not finite.
         self._fetched = {
-            name: [math.nan if value is None else value for value in column] for name, column in values.items()
+            name: [math.nan if value is None else value for value in column]
+            for name, column in values.items()
         }
         self._pending: list[dict[str, jax.Array]] = []
         self._under_way: collections.deque[Any] = collections.deque()

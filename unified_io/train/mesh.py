@@ -31,7 +31,7 @@ class MeshConfig:
     """How many devices share a batch and how many share a layer.
 
     Attributes:
-      data: Devices over which the groups of a batch are split; -1 takes all that `model` leaves.
+      data: Devices over which the groups of a batch are split; -1 takes all devices there are.
       model: Devices over which a layer's parameters are split.
     """
 
@@ -40,20 +40,21 @@ class MeshConfig:
 
 
 def make_mesh(config: MeshConfig = MeshConfig(), devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """Returns the mesh with axes `data` and `model`; one device is a mesh too.
+    """Returns the mesh with axes `data` and `model` over the first devices; one device is a mesh too.
 
     Raises:
-      ConfigError: If the devices can not be laid out so.
+      ConfigError: If there are too few devices, or `model` does not divide all of them.
     """
     devices = jax.devices() if devices is None else list(devices)
     data = len(devices) // max(config.model, 1) if config.data == -1 else config.data
-    if config.model < 1 or data < 1 or data * config.model != len(devices):
+    size = data * config.model
+    if config.model < 1 or data < 1 or size > len(devices) or (config.data == -1 and size < len(devices)):
         raise errors.ConfigError(
             f"mesh data={config.data}, model={config.model} does not fit {len(devices)} devices; "
             f"choose a model that divides {len(devices)}, and data=-1 for the rest"
         )
     shape, names = (data, config.model), ("data", "model")
-    return jax.make_mesh(shape, names, axis_types=(AxisType.Auto,) * 2, devices=devices)
+    return jax.make_mesh(shape, names, axis_types=(AxisType.Auto,) * 2, devices=devices[:size])
 
 
 @contextlib.contextmanager

@@ -132,7 +132,9 @@ def build(config: OptimizerConfig, params_shape: Any) -> optax.GradientTransform
     if config.name not in builders:
         raise errors.unknown("optimizer", config.name, builders)
     rate = schedule(config.learning_rate)
-    decayed = pytree.map_named(lambda name, p: p.ndim > 1 and not _matches(config.no_decay, name), params_shape)
+    decayed = pytree.map_named(
+        lambda name, p: p.ndim > 1 and not _matches(config.no_decay, name), params_shape
+    )
     optimizer = guard(builders[config.name](config, rate, decayed), rate, config.clip_norm)
     if not config.frozen:
         return optimizer
@@ -174,7 +176,11 @@ def guard(
         inner_state = jax.tree.map(lambda new, old: jnp.where(finite, new, old), inner_state, state.inner)
         made = finite.astype(jnp.int32)
         return updates, GuardState(
-            inner_state, state.count + made, state.skipped_steps + 1 - made, norm, rate(state.count)
+            inner_state,
+            state.count + made,
+            state.skipped_steps + 1 - made,
+            norm,
+            jnp.float32(rate(state.count)),
         )
 
     return optax.GradientTransformation(init, update)

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import NamedSharding
 from jaxtyping import Array, Float
 
 from unified_io.train import optimizer as optimizers
@@ -38,7 +39,15 @@ def make_train_step(
         metrics = {**metrics, "loss": loss, "param_norm": optimizers.global_norm(state.params), **reported}
         return state.replace(step=state.step + 1, params=params, opt_state=opt_state), _scalars(metrics)
 
-    return jax.jit(step, donate_argnums=0)
+    compiled = None
+
+    def train_step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
+        nonlocal compiled
+        if compiled is None:
+            compiled = jax.jit(step, donate_argnums=0, out_shardings=(_placement(state), None))
+        return compiled(state, batch)
+
+    return train_step
 
 
 def make_eval_step(loss_fn: LossFn, *, seed: int = 0) -> Callable[[Any, Any], Metrics]:
@@ -49,6 +58,12 @@ def make_eval_step(loss_fn: LossFn, *, seed: int = 0) -> Callable[[Any, Any], Me
         return _scalars({**metrics, "loss": loss})
 
     return jax.jit(step)
+
+
+def _placement(state: TrainState) -> Any:
+    """Where a state on a mesh lies. The next state must lie there too, or the second step is compiled anew."""
+    placed = jax.tree.map(lambda leaf: leaf.sharding, state)
+    return placed if any(isinstance(s, NamedSharding) for s in jax.tree.leaves(placed)) else None
 
 
 def _scalars(metrics: Metrics) -> Metrics:

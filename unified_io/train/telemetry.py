@@ -93,7 +93,9 @@ class Telemetry:
         line = json.dumps({"step": step, "time": round(time.time(), 3), **finite}, allow_nan=False)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-        self._events.write(step, [Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
+        self._events.write(
+            step, [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        )
 
     def write_images(self, step: int, images: Mapping[str, UInt8[np.ndarray, "h w 3"]]) -> None:
         """Records pictures in TensorBoard and as `samples/<step>-<name>.png`."""
@@ -105,7 +107,9 @@ class Telemetry:
             Image.fromarray(np.asarray(image, np.uint8)).save(png, format="PNG")
             (folder / f"{step:06d}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.png").write_bytes(png.getvalue())
             height, width, _ = image.shape
-            encoded = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png.getvalue())
+            encoded = Summary.Image(
+                height=height, width=width, colorspace=3, encoded_image_string=png.getvalue()
+            )
             values.append(Summary.Value(tag=name, image=encoded))
         self._events.write(step, values)
 
@@ -187,7 +191,11 @@ def _is_kept(line: bytes, step: int, unfinished: tuple[str, ...]) -> bool:
 
 def _summary(metrics: Mapping[str, float]) -> str:
     """Loss, loss per modality and speed in one line."""
-    parts = [f"{name.removesuffix('/loss')} {value:.3g}" for name, value in metrics.items() if name.endswith("/loss")]
+    parts = [
+        f"{name.removesuffix('/loss')} {value:.3g}"
+        for name, value in metrics.items()
+        if name.endswith("/loss")
+    ]
     text = f"loss {metrics['loss']:.4g}" if "loss" in metrics else ""
     text += f" ({', '.join(parts)})" if parts else ""
     if metrics.get("skipped_steps"):

@@ -1,4 +1,7 @@
-"""Training of a tokenizer by the common loop: its first state, and its step with dead codes brought back to life."""
+"""Training of a tokenizer by the common loop: its first state, and its step, which re-seeds dead codes.
+
+Knows a tokenizer by its Reconstruction and by where its codebook lies, not what it tokenizes.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,27 +13,35 @@ import optax
 from jaxtyping import Array, Float
 
 from unified_io.tokenizers.objectives import TokenizerObjective
-from unified_io.tokenizers.quantizer import code_usage, count_codes
+from unified_io.tokenizers.quantizer import Reconstruction, code_usage, count_codes
+from unified_io.train import optimizer as optimizers
 from unified_io.train.state import TrainState
 
 Batch = dict[str, Array]
+Metrics = dict[str, Float[Array, ""]]
 
 
 def init_tokenizer_state(
-    tokenizer: nn.Module, optimizer: optax.GradientTransformation, batch: Batch, *, seed: int = 0
+    tokenizer: nn.Module, optimizer: optax.GradientTransformation, batch: Batch, *, seed: int
 ) -> TrainState:
-    """Returns the state before the first step, with a codebook of encoder outputs of `batch`."""
+    """Returns the state before the first step.
+
+    No code has been used yet, so the first step takes its whole codebook from the encoder's outputs.
+
+    Args:
+      tokenizer: A module whose config has a `codebook_size` and whose call returns a Reconstruction.
+      optimizer: What turns gradients into updates.
+      batch: A batch, or shapes like one.
+      seed: Of the weights.
+    """
 
     @jax.jit
     def init(media: Array) -> TrainState:
-        weights, choice = jax.random.split(jax.random.key(seed))
-        params = nn.unbox(tokenizer.init(weights, media)["params"])
-        z = tokenizer.apply({"params": params}, media).z
-        params = _with_codebook(params, _draw(choice, z, len(_codebook(params))))
-        usage = jnp.ones(len(_codebook(params)))
+        params = nn.unbox(tokenizer.init(jax.random.key(seed), media)["params"])
+        usage = jnp.zeros(tokenizer.config.codebook_size, jnp.float32)
         return TrainState.create(params, optimizer, {"code_usage": usage})
 
-    return init(batch["media"])
+    return init(jnp.zeros(batch["media"].shape, batch["media"].dtype))
 
 
 def make_tokenizer_step(
@@ -41,36 +52,50 @@ def make_tokenizer_step(
     reset_every: int = 25,
     reset_below: float = 0.05,
     usage_decay: float = 0.95,
-    seed: int = 0,
-) -> Callable[[TrainState, Batch], tuple[TrainState, dict[str, Float[Array, ""]]]]:
+    seed: int,
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns `step(state, batch) -> (state, metrics)`, compiled once; the given state is used up.
+
+    A batch holds `media`: images [B, h, w, 3] in [-1, 1] or normalised spectrograms [B, frames, mels, 1].
+
+    Args:
+      tokenizer: A module whose config has a `codebook_size` and whose call returns a Reconstruction.
+      optimizer: What turns gradients into updates.
+      objective: The loss.
+      reset_every: Steps from one search for dead codes to the next; the first step always searches.
+      reset_below: A code is dead if its average usage falls below this share of an even usage. It is put where
+        one of the batch's vectors lies.
+      usage_decay: Decay of that average, a step.
+      seed: Together with the step it determines the vectors drawn, so a resumed run repeats them.
+
+    Source: random restarts as in Jukebox (Dhariwal et al. 2020), section 3.
     """
     size = tokenizer.config.codebook_size
 
-    def loss_fn(params: Any, media: Array):
+    def loss_fn(params: Any, media: Array) -> tuple[Float[Array, ""], tuple[Reconstruction, Metrics]]:
         out = tokenizer.apply({"params": params}, media)
         loss, metrics = objective(out, media, size)
         return loss, (out, metrics)
 
-    def step(state: TrainState, batch: Batch):
-        media = batch["media"]
-        (_, (out, metrics)), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params, media)
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        (_, (out, metrics)), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params, batch["media"])
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        counts = count_codes(out.codes, size)
-        usage = usage_decay * state.extra["code_usage"] + (1 - usage_decay) * size * counts / counts.sum()
-        dead = (usage < reset_below) & ((state.step + 1) % reset_every == 0)
+
+        even = count_codes(out.codes, size) * (size / out.codes.size)
+        usage = usage_decay * state.extra["code_usage"] + (1 - usage_decay) * even
+        unused = (usage < reset_below) & ((state.step + 1) % reset_every == 0)
+        dead = (unused | (state.step == 0)) & jnp.all(jnp.isfinite(out.z))
         rng = jax.random.fold_in(jax.random.key(seed), state.step)
         codebook = jnp.where(dead[:, None], _draw(rng, out.z, size), _codebook(params))
-        state = state.replace(
-            step=state.step + 1,
-            params=_with_codebook(params, codebook),
-            opt_state=opt_state,
-            extra={"code_usage": jnp.where(dead, 1.0, usage)},
-        )
-        average = code_usage(usage * (usage >= reset_below))
-        metrics |= {"codes_reset": dead.sum().astype(jnp.float32), "average_perplexity": average["perplexity"], "average_usage": average["usage"]}
-        return state, metrics
+        usage = jnp.where(dead, 1.0, usage)
+
+        lasting = code_usage(jnp.where(usage < reset_below, 0.0, usage))
+        metrics |= {f"average_{name}": value for name, value in lasting.items()}
+        metrics |= {"codes_reset": dead.sum().astype(jnp.float32)}
+        metrics |= optimizers.report(opt_state) or {"grad_norm": optimizers.global_norm(grads)}
+        params = _with_codebook(params, codebook)
+        return state.replace(step=state.step + 1, params=params, opt_state=opt_state, extra={"code_usage": usage}), metrics
 
     return jax.jit(step, donate_argnums=0)
 

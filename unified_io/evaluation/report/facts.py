@@ -1,6 +1,5 @@
 """Facts about a run as HTML: times, sizes, lists and mappings in words."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,28 +8,24 @@ from unified_io.evaluation.report.tables import show
 
 
 def facts_table(facts: Mapping[str, Any]) -> Markup:
-    """Returns the facts as rows of name and value, mappings laid open."""
+    """Returns the facts as rows of name and value."""
     rows = [
-        element("tr", element("th", name, scope="row"), element("td", value))
-        for key, entry in facts.items()
-        for name, value in _flat(key, entry)
+        element("tr", element("th", _spoken(key), scope="row"), element("td", fact(key, value)))
+        for key, value in facts.items()
     ]
-    return element("div", element("table", element("tbody", rows)), class_="scroll facts")
-
-
-def _flat(key: str, value: Any) -> list[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        inner = (row for name, entry in value.items() for row in _flat(str(name), entry))
-        return [(f"{_spoken(key)}: {name}", words) for name, words in inner]
-    return [(_spoken(key), fact(key, value))]
+    return element("table", element("tbody", rows), class_="facts")
 
 
 def _spoken(key: str) -> str:
-    return re.sub(r"_(seconds|bytes)$", "", key).replace("_", " ").replace("rss", "memory")
+    if key.endswith("_seconds"):
+        key = f"{key.removesuffix('_seconds')} time"
+    return key.removesuffix("_bytes").replace("_", " ").replace("rss", "memory").replace("cpu", "CPU")
 
 
 def fact(key: str, value: Any) -> str:
     """Returns a fact in words: 572.3 under a name in `_seconds` is "9 min 32 s", bytes are kB, MB or GB."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_spoken(str(name))} {fact(str(name), entry)}" for name, entry in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(fact("", entry) for entry in value)
     number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,174 @@
+"""What must be true of the model whatever its numbers."""
+
+import sys
+from pathlib import Path
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tiny import featurize, tiny_batch, tiny_config, tiny_examples
+
+from unified_io.loss import total_loss
+from unified_io.model import UnifiedIO
+from unified_io.nn.transformer import stack_layers
+
+
+@pytest.fixture(scope="module")
+def model():
+    config = tiny_config()
+    module = UnifiedIO(config)
+    features = featurize(config, tiny_examples())
+    batch = tiny_batch(config, features)
+    params = nn.unbox(jax.jit(module.init)(jax.random.key(0), batch))["params"]
+    apply = jax.jit(lambda params, batch: module.apply({"params": params}, batch))
+    return config, module, params, features, apply
+
+
+def target_log_probs(outputs, batch) -> dict[str, list[float]]:
+    """Log-probability of every real target token by modality, in bank order."""
+    found = {}
+    for name, out in outputs.items():
+        logp = jax.nn.log_softmax(out.logits, axis=-1)
+        chosen = np.take_along_axis(np.asarray(logp), np.asarray(out.tokens)[..., None], axis=-1)[..., 0]
+        found[name] = chosen[np.asarray(batch["heads"][name]["weights"]) > 0]
+    return found
+
+
+def test_packing_changes_nothing(model):
+    config, _, params, features, apply = model
+    alone = tiny_batch(config, features)
+    packed = tiny_batch(config, features, packed=True, rows=2)
+    assert (packed["encoder"]["segment_ids"].max(axis=-1) > 1).any(), "nothing was packed"
+    expected, got = (target_log_probs(apply(params, batch), batch) for batch in (alone, packed))
+    for name in expected:
+        np.testing.assert_allclose(np.sort(got[name]), np.sort(expected[name]), atol=2e-5)
+
+
+def test_an_example_does_not_see_its_row_mates(model):
+    config, _, params, features, apply = model
+    packed = tiny_batch(config, features, packed=True, rows=2)
+    other = featurize(config, [{**tiny_examples()[0], "image_inputs": np.zeros((16, 16, 3), np.float32)}])
+    changed = tiny_batch(config, [*other, *features[1:]], packed=True, rows=2)
+    before, after = (apply(params, batch) for batch in (packed, changed))
+    for name in ("image", "audio", "action"):
+        weights = packed["heads"][name]["weights"] > 0
+        np.testing.assert_array_equal(
+            np.asarray(before[name].logits)[weights], np.asarray(after[name].logits)[weights]
+        )
+    assert not np.allclose(before["text"].logits, after["text"].logits)
+
+
+def test_masked_patches_change_nothing(model):
+    config, _, params, _, apply = model
+    keep = np.ones((16, 16), bool)
+    keep[8:, :] = False
+    example = {**tiny_examples()[0], "image_input_masks": keep}
+    hidden = {**example, "image_inputs": example["image_inputs"] * keep[:, :, None]}
+    outputs = [
+        apply(params, tiny_batch(config, featurize(config, [x])))["text"].logits for x in (example, hidden)
+    ]
+    np.testing.assert_allclose(*outputs, atol=1e-5)
+
+
+def test_absent_modality_changes_nothing_and_gets_no_gradient(model):
+    config, module, params, features, _ = model
+    batch = tiny_batch(config, features[:1])
+    garbage = jax.tree.map(np.copy, batch)
+    garbage["inputs"]["audio"]["patches"][:] = 7.0
+    loss = jax.jit(lambda params, batch: total_loss(module.apply({"params": params}, batch))[0])
+    assert loss(params, batch) == loss(params, garbage)
+    grads = jax.jit(jax.grad(loss))(params, batch)
+    for absent in ("shared_audio_encoder", "input_embedders_audio", "input_embedders_action"):
+        assert all(not np.any(leaf) for leaf in jax.tree.leaves(grads[absent])), absent
+    for present in ("shared_image_encoder", "input_embedders_image", "input_embedders_text"):
+        assert any(np.any(leaf) for leaf in jax.tree.leaves(grads[present])), present
+
+
+def test_tokenizers_get_no_gradient(model):
+    config, module, params, features, _ = model
+    batch = tiny_batch(config, features)
+    grads = jax.jit(jax.grad(lambda p: total_loss(module.apply({"params": p}, batch))[0]))(params)
+    for name in ("image", "audio"):
+        tokenizer = grads[f"target_embedders_{name}"]["tokenizer"]
+        assert all(not np.any(leaf) for leaf in jax.tree.leaves(tokenizer))
+
+
+@pytest.mark.parametrize("target", ["text", "image", "action"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_cached_decoding_equals_the_full_forward(model, target, sparse):
+    _, _, params, _, _ = model
+    config = tiny_config(sparse_patterns=sparse)
+    module = UnifiedIO(config)
+    example = {"text": 0, "image": 1, "action": 3}[target]
+    batch = tiny_batch(config, featurize(config, [tiny_examples()[example]]))
+    full = jax.jit(lambda: module.apply({"params": params}, batch)[target])()
+    count = int((batch["heads"][target]["weights"] > 0).sum())
+    tokens = np.asarray(full.tokens)[0, :count]
+
+    @jax.jit
+    def stepwise():
+        encoded = module.apply({"params": params}, batch, method="encode")
+        cache = module.apply({"params": params}, encoded, count, method="start")
+
+        def step(cache, given):
+            token, index = given
+            row = jnp.broadcast_to(token, encoded.segment_ids.shape[:1])
+            seen = encoded.segment_ids > 0
+            logits, cache = module.apply({"params": params}, cache, row, index, seen, target, method="step")
+            return cache, logits[0]
+
+        inputs = jnp.concatenate([jnp.zeros(1, jnp.int32), tokens[:-1]])
+        return jax.lax.scan(step, cache, (inputs, jnp.arange(count)))[1]
+
+    np.testing.assert_allclose(stepwise(), full.logits[0, :count], atol=5e-5)
+
+
+def test_scanned_layers_and_remat_equal_unrolled(model):
+    config, _, params, features, apply = model
+    batch = tiny_batch(config, features)
+    expected = apply(params, batch)
+    scanned = {
+        **params,
+        **{stack: stack_layers(params[stack]) for stack in ("encoder", "decoder")},
+    }
+    for changes, tree in (
+        ({"scan_layers": True, "remat": "full"}, scanned),
+        ({"remat": "full"}, params),
+    ):
+        module = UnifiedIO(tiny_config(**changes))
+        got = jax.jit(lambda p, module=module: module.apply({"params": p}, batch))(tree)
+        for name in expected:
+            np.testing.assert_allclose(got[name].logits, expected[name].logits, atol=2e-5)
+
+
+def test_parallel_answers_do_not_see_each_other(model):
+    config, _, params, _, apply = model
+    base = tiny_examples()[4]
+    together = tiny_batch(config, featurize(config, [base]))
+    alone = [
+        tiny_batch(config, featurize(config, [{**base, "text_targets": answer}]))
+        for answer in base["text_targets"]
+    ]
+    expected = np.concatenate([target_log_probs(apply(params, b), b)["text"] for b in alone])
+    np.testing.assert_allclose(target_log_probs(apply(params, together), together)["text"], expected, atol=2e-5)
+
+
+def test_bfloat16_is_close_and_dropout_does_something(model):
+    config, module, params, features, apply = model
+    batch = tiny_batch(config, features)
+    expected = apply(params, batch)["text"].logits
+    half = UnifiedIO(tiny_config(dtype="bfloat16"))
+    got = jax.jit(lambda: half.apply({"params": params}, batch)["text"].logits)()
+    assert got.dtype == jnp.float32
+    real = batch["heads"]["text"]["weights"] > 0
+    assert np.abs(np.asarray(got - expected))[real].max() < 0.3
+    noisy = UnifiedIO(tiny_config(dropout_rate=0.5))
+    rngs = {"dropout": jax.random.key(1)}
+    dropped = jax.jit(
+        lambda: noisy.apply({"params": params}, batch, deterministic=False, rngs=rngs)["text"].logits
+    )()
+    assert not np.allclose(dropped, expected, atol=1e-2)

@@ -1,0 +1,48 @@
+import jax
+import numpy as np
+
+from unified_io.loss import TargetOutput, token_loss, total_loss
+
+
+def numpy_loss(logits, tokens, z_loss):
+    logits = logits.astype(np.float64)
+    shift = logits.max(-1, keepdims=True)
+    log_z = np.log(np.exp(logits - shift).sum(-1)) + shift[..., 0]
+    return log_z - np.take_along_axis(logits, tokens[..., None], -1)[..., 0], z_loss * log_z**2
+
+
+def test_token_loss_equals_float64():
+    rng = np.random.default_rng(0)
+    logits, tokens = rng.normal(0, 5, (4, 7, 11)).astype(np.float32), rng.integers(0, 11, (4, 7))
+    for got, expected in zip(token_loss(logits, tokens, 1e-2), numpy_loss(logits, tokens, 1e-2), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def test_gradient_is_softmax_minus_one_hot():
+    rng = np.random.default_rng(1)
+    logits, tokens = rng.normal(size=(5, 6)).astype(np.float32), rng.integers(0, 6, 5)
+    grad = jax.grad(lambda x: token_loss(x, tokens, 0.0)[0].sum())(logits)
+    expected = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True) - np.eye(6)[tokens]
+    np.testing.assert_allclose(grad, expected, atol=1e-6)
+
+
+def test_every_target_counts_the_same_and_padding_not_at_all():
+    rng = np.random.default_rng(2)
+
+    def output(real: int, total: int) -> TargetOutput:
+        weights = np.zeros((1, total), np.float32)
+        weights[:, :real] = 1.0
+        return TargetOutput(
+            rng.normal(size=(1, total, 5)).astype(np.float32), rng.integers(0, 5, (1, total)), weights
+        )
+
+    outputs = {"text": output(2, 6), "image": output(4, 4), "audio": output(0, 3)}
+    loss, metrics = total_loss(outputs, 0.0)
+    means = []
+    for name, real in (("text", 2), ("image", 4)):
+        out = outputs[name]
+        mean = numpy_loss(out.logits, out.tokens, 0.0)[0][0, :real].mean()
+        np.testing.assert_allclose(metrics[f"{name}/loss"], mean, rtol=1e-5)
+        means.append(mean)
+    np.testing.assert_allclose(loss, sum(means), rtol=1e-5)
+    assert metrics["audio/loss"] == 0 and metrics["audio/tokens"] == 0

@@ -1,0 +1,222 @@
+"""A training job: one model, one mixture, one optimizer and one mesh, run by the common loop."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from unified_io import checkpoint, configuration, pytree
+from unified_io.checkpoint import Checkpoints
+from unified_io.data.budgets import Budgets
+from unified_io.errors import ConfigError
+from unified_io.loss import total_loss
+from unified_io.model import UnifiedIO, UnifiedIOConfig, blank_batch, parameter_shapes
+from unified_io.train import mesh as meshes
+from unified_io.train import optimizer as optimizers
+from unified_io.train.loop import fit
+from unified_io.train.mesh import MeshConfig
+from unified_io.train.optimizer import OptimizerConfig
+from unified_io.train.state import TrainState
+from unified_io.train.step import make_eval_step, make_train_step
+from unified_io.train.telemetry import Telemetry
+
+CONFIG_FILE, PARAMS_FOLDER = "config.json", "params"
+
+Samples = Callable[[UnifiedIOConfig, Any], Mapping[str, np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainJob:
+    """Trains a model on a mixture; the same call goes on where an earlier one stopped.
+
+    Attributes:
+      model_dir: Holds `checkpoints/`, `train.jsonl`, TensorBoard events, `samples/`, and the result under `model/`.
+      model: What to train.
+      mixture: Name of a registered task or mixture.
+      budgets: Shape of a packed batch, for one data shard.
+      optimizer: Optimizer, schedule, and what stays frozen.
+      total_steps: Steps in all.
+      source: Read this in place of the sources the tasks declare.
+      mesh: Devices.
+      seed: Seeds parameters, dropout and data.
+      z_loss: Weight of the z-loss.
+      checkpoint_period: Steps between checkpoints.
+      report_period: Steps between reports.
+      eval_period: Steps between evaluations on the validation split, with sample pictures where there are any.
+      eval_batches: Batches of an evaluation.
+      initial_params: Parameter-name prefix -> folder of parameters to start from, e.g. trained tokenizers.
+    """
+
+    model_dir: str
+    model: UnifiedIOConfig
+    mixture: str
+    budgets: Budgets
+    optimizer: OptimizerConfig
+    total_steps: int
+    source: Any = None
+    mesh: MeshConfig = MeshConfig(data=1)
+    seed: int = 0
+    z_loss: float = 1e-4
+    checkpoint_period: int = 500
+    report_period: int = 50
+    eval_period: int = 500
+    eval_batches: int = 2
+    initial_params: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def export(self) -> Path:
+        """Where the trained model is left, for `api.from_pretrained`."""
+        return Path(self.model_dir, "model")
+
+    def check(self) -> None:
+        """Finds what can not work before anything is compiled.
+
+        Raises:
+          ConfigError: Impossible numbers, a folder that can not be written, an unknown mixture.
+        """
+        if self.total_steps < 1:
+            raise ConfigError(f"total_steps is {self.total_steps}; train at least one step")
+        check_writable(self.model_dir)
+        meshes.make_mesh(self.mesh)
+        optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
+        self.bind()
+
+    def bind(self) -> Any:
+        """The mixture, bound to the model's modalities."""
+        from unified_io.data import pipeline
+
+        return pipeline.bind(self.mixture, self.model.inputs, self.model.targets, source=self.source)
+
+    def train(self, samples: Samples | None = None) -> None:
+        """Trains to the end and leaves the model in `export`.
+
+        Args:
+          samples: `(config, params) -> pictures by name`, drawn at every evaluation.
+        """
+        if (self.export / CONFIG_FILE).is_file():
+            return
+        mesh = meshes.make_mesh(self.mesh)
+        optimizer = optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
+        with meshes.use(mesh):
+            state = self._initial_state(mesh, optimizer)
+            train_step = make_train_step(self._loss_fn(), optimizer, seed=self.seed)
+            loader = self._loader(mesh, "train")
+            with (
+                Checkpoints(Path(self.model_dir, "checkpoints")) as checkpoints,
+                Telemetry(self.model_dir, "train", self.total_steps) as telemetry,
+            ):
+                state = fit(
+                    state,
+                    lambda state, batch: train_step(state, meshes.shard_batch(batch, mesh)),
+                    loader.batches,
+                    total_steps=self.total_steps,
+                    checkpoints=checkpoints,
+                    checkpoint_period=self.checkpoint_period,
+                    telemetry=telemetry,
+                    report_period=self.report_period,
+                    eval_period=self.eval_period,
+                    eval_fn=self._evaluation(mesh, telemetry, samples),
+                )
+        self._export(jax.device_get(state.params))
+
+    def evaluate(self) -> None:
+        """Prints the losses of the trained model on the validation split.
+
+        Raises:
+          CheckpointError: There is no trained model yet.
+        """
+        params, _ = checkpoint.load_params(
+            self.export / PARAMS_FOLDER, nn.unbox(parameter_shapes(self.model))
+        )
+        mesh = meshes.make_mesh(self.mesh)
+        with meshes.use(mesh):
+            numbers = self._losses(mesh, make_eval_step(self._loss_fn()), params)
+        for name, value in sorted(numbers.items()):
+            print(f"{name:24} {value:.4f}")
+
+    def report(self) -> None:
+        """Says where the curves of this job are."""
+        print(f"curves and samples: tensorboard --logdir={self.model_dir}")
+
+    def _initial_state(self, mesh, optimizer) -> TrainState:
+        model = UnifiedIO(self.model)
+
+        def init(rng):
+            params = model.init(rng, blank_batch(self.model))["params"]
+            return TrainState.create(params, optimizer)
+
+        state = meshes.init_sharded(init, jax.random.key(self.seed), mesh=mesh)
+        named = pytree.named_leaves(state.params)
+        for prefix, folder in self.initial_params.items():
+            part = {name.removeprefix(prefix): leaf for name, leaf in named.items() if name.startswith(prefix)}
+            loaded, _ = checkpoint.load_params(folder, pytree.nested(part))
+            named |= {prefix + name: leaf for name, leaf in pytree.named_leaves(loaded).items()}
+        return state.replace(params=pytree.from_named(named, state.params))
+
+    def _loss_fn(self):
+        model = UnifiedIO(self.model)
+        drops = self.model.backbone.dropout_rate > 0
+
+        def loss_fn(params, batch, rng):
+            outputs = model.apply({"params": params}, batch, deterministic=not drops, rngs={"dropout": rng})
+            return total_loss(outputs, self.z_loss)
+
+        return loss_fn
+
+    def _loader(self, mesh, split: str):
+        from unified_io.data.loader import Loader
+
+        return Loader(
+            self.bind(),
+            self.model.inputs,
+            self.model.targets,
+            self.budgets,
+            seed=self.seed,
+            split=split,
+            groups=mesh.shape["data"],
+            chunk_steps=self.checkpoint_period,
+        )
+
+    def _evaluation(self, mesh, telemetry: Telemetry, samples: Samples | None):
+        eval_step = make_eval_step(self._loss_fn())
+
+        def evaluate(state: TrainState) -> dict[str, float]:
+            if samples is not None:
+                params = jax.device_get(state.params)
+                telemetry.write_images(int(state.step), samples(self.model, params))
+            return self._losses(mesh, eval_step, state.params)
+
+        return evaluate
+
+    def _losses(self, mesh, eval_step, params) -> dict[str, float]:
+        batches = self._loader(mesh, "validation").batches(0)
+        try:
+            found = [eval_step(params, meshes.shard_batch(next(batches), mesh)) for _ in range(self.eval_batches)]
+        finally:
+            batches.close()
+        return {name: float(np.mean([metrics[name] for metrics in found])) for name in found[0]}
+
+    def _export(self, params: Any) -> None:
+        checkpoint.save_params(self.export / PARAMS_FOLDER, params)
+        # The config is written last: where it lies, the model is whole.
+        (self.export / CONFIG_FILE).write_text(configuration.to_json(self.model))
+
+
+def check_writable(folder: str | Path) -> None:
+    """Makes the folder and makes sure that files can be written there.
+
+    Raises:
+      ConfigError: They can not; says where.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        probe = Path(folder, f".probe-{os.getpid()}")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(f"can not write to model_dir {str(folder)!r}: {error}; choose another folder") from error

@@ -1,0 +1,89 @@
+"""A job that trains one tokenizer on arrays in memory, by the common loop."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from unified_io import checkpoint
+from unified_io.checkpoint import Checkpoints
+from unified_io.tokenizers.objectives import TokenizerObjective
+from unified_io.train import optimizer as optimizers
+from unified_io.train.loop import fit
+from unified_io.train.optimizer import OptimizerConfig
+from unified_io.train.telemetry import Telemetry
+from unified_io.train.tokenizer import init_tokenizer_state, make_tokenizer_step
+
+PARAMS_FOLDER = "params"
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizerJob:
+    """How a tokenizer is trained.
+
+    Attributes:
+      total_steps: Steps in all.
+      batch_size: Pictures or spectrograms a step.
+      optimizer: Optimizer and schedule.
+      objective: Weights of the losses.
+      seed: Seeds parameters and the order of the data.
+      report_period: Steps between reports.
+      checkpoint_period: Steps between checkpoints.
+    """
+
+    total_steps: int
+    batch_size: int = 64
+    optimizer: OptimizerConfig = OptimizerConfig()
+    objective: TokenizerObjective = TokenizerObjective()
+    seed: int = 0
+    report_period: int = 50
+    checkpoint_period: int = 200
+
+    def train(self, tokenizer: nn.Module, media: np.ndarray, folder: str | Path) -> Path:
+        """Trains to the end, or goes on; leaves the parameters in `folder/params`.
+
+        Args:
+          tokenizer: The tokenizer.
+          media: All training arrays, normalised: float32 [N, ...].
+          folder: Holds checkpoints, metrics and the result.
+
+        Returns:
+          The folder of the parameters.
+        """
+        result = Path(folder, PARAMS_FOLDER)
+        if result.is_dir():
+            return result
+        name = Path(folder).name
+        shapes = jax.eval_shape(lambda: nn.unbox(tokenizer.init(jax.random.key(0), media[:1])["params"]))
+        optimizer = optimizers.build(self.optimizer, shapes)
+        first = next(self._batches(media, 0))
+        state = init_tokenizer_state(tokenizer, optimizer, first, seed=self.seed)
+        step = make_tokenizer_step(tokenizer, optimizer, objective=self.objective, seed=self.seed)
+        with (
+            Checkpoints(Path(folder, "checkpoints")) as checkpoints,
+            Telemetry(folder, name, self.total_steps) as telemetry,
+        ):
+            state = fit(
+                state,
+                step,
+                lambda start: self._batches(media, start),
+                total_steps=self.total_steps,
+                checkpoints=checkpoints,
+                checkpoint_period=self.checkpoint_period,
+                telemetry=telemetry,
+                report_period=self.report_period,
+            )
+        checkpoint.save_params(result, jax.device_get(state.params))
+        return result
+
+    def _batches(self, media: np.ndarray, start_step: int) -> Iterator[dict[str, Any]]:
+        """Batches drawn at random; the batch of a step depends on the seed and the step alone."""
+        step = start_step
+        while True:
+            rng = np.random.default_rng((self.seed, step))
+            yield {"media": media[rng.choice(len(media), self.batch_size, replace=len(media) < self.batch_size)]}
+            step += 1
