@@ -108,7 +108,6 @@ def wanted(params, inputs):
     "changes",
     [
         {"scan_layers": True},
-        {"remat": "full"},
         {"scan_layers": True, "remat": "full", "attention_impl": "chunked"},
     ],
     ids=str,

@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_positions_on_a_grid(fixture, name):
     height, width = (side // grid["patch_size"] for side in grid["input_size"])
     index = jnp.arange(height * width)
     rows, cols = index // width * grid["resolution"], index % width * grid["resolution"]
-    angles = rope.angles_2d(rows, cols, grid["head_dim"])
+    angles = jax.jit(rope.angles_2d, static_argnums=2)(rows, cols, grid["head_dim"])
     np.testing.assert_allclose(table(angles), arrays[f"rope2d/{name}"], atol=2e-5)
 
 
@@ -47,6 +48,7 @@ def test_rotation(fixture):
     np.testing.assert_allclose(rope.rotate(arrays["rotary/x"], angles), arrays["rotary/out"], atol=1e-5)
 
 
+SPARSE = jax.jit(masks.sparse, static_argnums=2)
 NAMES = {"row": "row", "column": "col", "convolution": "conv"}
 
 
@@ -55,7 +57,7 @@ def test_sparse_patterns(fixture, grid):
     config, arrays = fixture
     height, width = (config["grids"] | config["packed_grids"])[grid]
     index = jnp.arange(height * width)
-    for name, plane in zip(masks.PATTERNS, masks.sparse(index, index, width), strict=True):
+    for name, plane in zip(masks.PATTERNS, SPARSE(index, index, width), strict=True):
         if grid in config["grids"]:
             wanted = arrays[f"pattern/{grid}/{NAMES[name]}"]
         else:
@@ -81,7 +83,7 @@ def test_dynamic_masking_of_released_targets(golden):
     for kind, (height, width) in {"image": (32, 32), "audio": (32, 16)}.items():
         hidden = jnp.asarray(arrays[f"{kind}_task_mask"] > 0)
         index = jnp.arange(height * width)
-        planes = masks.sparse(index, index, width)
+        planes = SPARSE(index, index, width)
         joined = planes[None] & masks.denoising(hidden)[:, None]
         wanted = np.unpackbits(arrays[f"{kind}_with_task_mask"], axis=-1).astype(bool)
         assert hidden.any()

@@ -89,6 +89,7 @@ def test_eight_devices_compute_what_one_computes_and_read_each_others_checkpoint
         """
         devices = jax.devices()
         assert len(devices) == 8
+        assert make_mesh(MeshConfig(data=2)).devices.tolist() == [[devices[0]], [devices[1]]]
         for name, data, model_size in (("adafactor", 8, 1), ("adamw", 2, 4)):
             one, one_losses, _, _ = run(devices[:1], 1, 1, name)
             many, losses, text, placed = run(devices, data, model_size, name)

@@ -104,7 +104,7 @@ def _attend_chunked(q, k, v, mask, bias, chunk):
 def write(cache: KV, new: KV, index: Int[Array, ""]) -> KV:
     """Returns the cache with the keys and values of the tokens from `index` on replaced by `new`.
 
-    The length axis is the fourth from the end, so a cache of all layers can be written at once.
+    The token axis is counted from the end, so a cache of all layers can be written at once.
     """
     return jax.tree.map(
         lambda old, x: jax.lax.dynamic_update_slice_in_dim(old, x, index, axis=-3), cache, new

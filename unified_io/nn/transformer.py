@@ -22,7 +22,7 @@ REMAT = ("none", "full")
 
 @dataclass(frozen=True, kw_only=True)
 class BlockConfig:
-    """One block of the main model.
+    """One block of the main model; its methods make the block's parts.
 
     Attributes:
       emb_dim: Width D.

@@ -3,6 +3,7 @@
 Knows a tokenizer by its Reconstruction and by where its codebook lies, not what it tokenizes.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,8 @@ def init_tokenizer_state(
       seed: Of the weights.
     """
 
-    @jax.jit
+    # It runs once, and optimising its code would take three times as long as all the rest of it.
+    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     def init(media: Array) -> TrainState:
         params = nn.unbox(tokenizer.init(jax.random.key(seed), media)["params"])
         usage = jnp.zeros(tokenizer.config.codebook_size, jnp.float32)
