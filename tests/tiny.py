@@ -85,7 +85,11 @@ def tiny_examples(seed: int = 0) -> list[dict]:
     sound = lambda frames: rng.normal(-4, 2, (frames, 16)).astype(np.float32)  # noqa: E731
     points = np.array([[0.1, 0.2, 0], [0.5, 0.5, 1], [0.9, 0.3, 1]], np.float32)
     return [
-        {"text_inputs": "[Text] [S] which digit is this?", "image_inputs": image(16), "text_targets": "seven"},
+        {
+            "text_inputs": "[Text] [S] which digit is this?",
+            "image_inputs": image(16),
+            "text_targets": "seven",
+        },
         {"text_inputs": "[Image] [S] draw seven", "image_targets": image(8)},
         {"text_inputs": "[Audio] [S] say it", "action_inputs": points, "audio_targets": sound(16)},
         {"text_inputs": "[Text] [S] write it", "audio_inputs": sound(10), "action_targets": points},

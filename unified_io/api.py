@@ -45,7 +45,9 @@ def from_pretrained(path: str | Path) -> "AnyToAny":
         )
     config = configuration.from_json((folder / CONFIG_FILE).read_text())
     if not isinstance(config, UnifiedIOConfig):
-        raise CheckpointError(f"{folder / CONFIG_FILE} describes a {type(config).__name__}, not a UnifiedIOConfig")
+        raise CheckpointError(
+            f"{folder / CONFIG_FILE} describes a {type(config).__name__}, not a UnifiedIOConfig"
+        )
     import flax.linen as nn
 
     params, _ = checkpoint.load_params(folder / PARAMS_FOLDER, nn.meta.unbox(parameter_shapes(config)))
@@ -88,7 +90,7 @@ class AnyToAny:
         Returns:
           A string, pixels [h, w, 3] in [0, 1], a waveform, or pen points [n, 3], as `output` asks.
         """
-        inputs = {m.name: options.pop(m.name) for m in self.config.inputs if m.name in options}
+        inputs = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
         return self.generate_batch([inputs], output, **options)[0]
 
     def generate_batch(
@@ -246,6 +248,7 @@ class AnyToAny:
 
 
 MAX_ROWS = 128
+OPTIONS = ("temperature", "top_k", "top_p", "max_length", "seed")
 
 
 def _bucket(need: int, least: int) -> int:

@@ -53,7 +53,9 @@ class MelConfig:
 
 def _mel_scale(hertz: np.ndarray) -> np.ndarray:
     """Slaney's scale: linear up to 1000 Hz (15 mel), then 27 mel for every factor 6.4."""
-    return np.where(hertz < 1000.0, hertz * 0.015, 15.0 + 27.0 * np.log(np.maximum(hertz, 1.0) / 1000.0) / np.log(6.4))
+    return np.where(
+        hertz < 1000.0, hertz * 0.015, 15.0 + 27.0 * np.log(np.maximum(hertz, 1.0) / 1000.0) / np.log(6.4)
+    )
 
 
 def _hertz(mel: np.ndarray) -> np.ndarray:
@@ -87,11 +89,13 @@ def mel_power(waveform: Float[np.ndarray, "n"], config: MelConfig) -> Float[np.n
     """Returns the power spectrogram of a whole sound, 1 + n // hop centred frames with reflected ends.
 
     Raises:
-      DataError: The sound is not one row of floats, or is shorter than half a window.
+      DataError: The sound is not one row of floats, or is no longer than half a window.
     """
     waveform = np.asarray(waveform)
     if waveform.ndim != 1 or not np.issubdtype(waveform.dtype, np.floating):
-        raise DataError(f"sound is {waveform.dtype} {waveform.shape}; give one row of floats in [-1, 1] (mix channels first)")
+        raise DataError(
+            f"sound is {waveform.dtype} {waveform.shape}; give one row of floats in [-1, 1] (mix channels first)"
+        )
     half = config.n_fft // 2
     if len(waveform) <= half:
         raise DataError(f"sound has {len(waveform)} samples but half a window has {half}; pad it with zeros")
@@ -118,16 +122,37 @@ def log_mel(waveform: Float[np.ndarray, "n"], config: MelConfig) -> Float[np.nda
     return np.where(power > 0, np.log(np.clip(power, *POWER_RANGE)), 0.0).astype(np.float32)
 
 
-def griffin_lim(log_mel: Float[np.ndarray, "frames mels"], config: MelConfig, iterations: int = 32) -> Float[np.ndarray, "n"]:
-    """Returns a sound with about this spectrogram: `log_mel` backwards, with the phase found by iteration.
+def griffin_lim(
+    log_mel: Float[np.ndarray, "frames mels"], config: MelConfig, iterations: int = 32
+) -> Float[np.ndarray, "n"]:
+    """Returns a sound with about this spectrogram: `log_mel` backwards, its phase found by iteration.
 
-    The same spectrogram gives the same sound. Exact zeros become silence.
+    The same spectrogram always gives the same sound. Exact zeros become silence.
+
+    Args:
+      log_mel: Natural-log mel spectrogram, of any number of frames.
+      config: How it was taken.
+      iterations: Rounds of the search for the phase.
+
+    Raises:
+      DataError: The spectrogram has other bands than the config.
+
+    Source: Griffin and Lim 1984, in librosa's accelerated form; Unified-IO 2 uses it where no vocoder is at hand.
     """
     import librosa
 
-    power = np.where(log_mel == 0, 0.0, np.clip(np.exp(np.minimum(log_mel, 20.0)), 0.0, POWER_RANGE[1])).T
+    if log_mel.ndim != 2 or log_mel.shape[1] != config.mels:
+        raise DataError(
+            f"log-mel is {log_mel.shape} but the config has [frames, {config.mels}]; give its own config"
+        )
+    power = np.exp(np.clip(log_mel, *np.log(POWER_RANGE))) * (log_mel != 0)
     magnitude = librosa.feature.inverse.mel_to_stft(
-        power.astype(np.float32), sr=config.sample_rate, n_fft=config.n_fft, power=2.0, fmin=config.fmin, fmax=config.fmax
+        power.T.astype(np.float32),
+        sr=config.sample_rate,
+        n_fft=config.n_fft,
+        power=2.0,
+        fmin=config.fmin,
+        fmax=config.fmax,
     )
     waveform = librosa.griffinlim(
         magnitude,

@@ -1,6 +1,6 @@
 """UnifiedIO: an encoder-decoder that reads and writes any set of modalities. Knows no modality by name.
 
-    banks -> embedders -> one gather into rows -> encoder -> decoder -> one gather a target -> heads
+banks -> embedders -> one gather into rows -> encoder -> decoder -> one gather a target -> heads
 """
 
 import dataclasses
@@ -158,7 +158,12 @@ class UnifiedIO(nn.Module):
         return self.decoder.start_cache(encoded.hidden, encoded.angles, length)
 
     def step(
-        self, cache: Any, tokens: Int[Array, " B"], index: Int[Array, ""], cross_mask: Bool[Array, "B S"], target: str
+        self,
+        cache: Any,
+        tokens: Int[Array, " B"],
+        index: Int[Array, ""],
+        cross_mask: Bool[Array, "B S"],
+        target: str,
     ) -> tuple[Float[Array, "B V"], Any]:
         """Reads one token a row at position `index` and scores the next one.
 

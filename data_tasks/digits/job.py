@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from data_tasks.digits import report
+from data_tasks.digits.samples import draw_samples
 from data_tasks.digits.source import DigitsSource
 from unified_io import api
 from unified_io.errors import CheckpointError, ConfigError, unknown
@@ -23,7 +24,6 @@ from unified_io.train.job import TrainJob, check_writable
 from unified_io.train.optimizer import OptimizerConfig
 from unified_io.train.tokenizer_job import TokenizerJob
 
-PICTURES = 6000
 RUN_FILE = "resources.json"
 
 
@@ -55,6 +55,7 @@ class DigitsJob:
       audio_tokenizer: How the audio tokenizer is trained.
       budget: Which of the efforts to make.
       efforts: Efforts by name.
+      pictures: How many pictures the image tokenizer learns from.
     """
 
     training: TrainJob
@@ -63,6 +64,7 @@ class DigitsJob:
     audio_tokenizer: TokenizerJob
     budget: str = "full"
     efforts: Mapping[str, Effort] = dataclasses.field(default_factory=dict)
+    pictures: int = 6000
 
     @property
     def folder(self) -> Path:
@@ -101,13 +103,15 @@ class DigitsJob:
             job = self._model_job()
             self._announce("image tokenizer", "VQ-GAN")
             target = job.model.target("image")
-            self._tokenizer("image").train(target.tokenizer(), self._pictures(), self._tokenizer_folder("image"))
+            self._tokenizer("image").train(
+                target.tokenizer(), self._pictures(), self._tokenizer_folder("image")
+            )
             self._announce("audio tokenizer", "ViT-VQGAN")
             target = job.model.target("audio")
             sounds = np.stack([target.pixels(clip)[0] for clip in stock.clips.mels])
             self._tokenizer("audio").train(target.tokenizer(), sounds, self._tokenizer_folder("audio"))
             self._announce("model", f"{job.total_steps} steps on {job.mixture}")
-            job.train(samples=report.Samples(self.digits))
+            job.train(samples=draw_samples)
         if not (self.folder / report.JSON_FILE).is_file():
             self.report()
 
@@ -155,8 +159,8 @@ class DigitsJob:
         stock, target = self.digits.stock("train"), self.training.model.target("image")
         rng = np.random.default_rng(self.training.seed)
         draw = lambda count: rng.integers(len(stock), size=count)  # noqa: E731
-        singles = stock.singles(draw(PICTURES * 3 // 4), ("image_target",), rng)["image_target"]
-        masks = stock.scenes(draw(PICTURES // 4), ("masks",), rng)["masks"][:, 0]
+        singles = stock.singles(draw(self.pictures * 3 // 4), ("image_target",), rng)["image_target"]
+        masks = stock.scenes(draw(self.pictures // 4), ("masks",), rng)["masks"][:, 0]
         return np.stack([target.pixels(picture)[0] for picture in np.concatenate([singles, masks])])
 
     def _check_same_run(self) -> None:

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from data_tasks.digits import images, judges, strokes
+from data_tasks.digits import images, judges, panels
 from data_tasks.digits.source import DigitsSource
 from data_tasks.digits.tasks import MODALITIES
 from data_tasks.digits.trial import Outcome, Trial
-from unified_io import mel
 from unified_io.api import AnyToAny
 from unified_io.evaluation import environment, media, stats
 from unified_io.evaluation.report import (
-    Box,
     Chart,
     Gallery,
     ImagePanel,
@@ -25,15 +23,10 @@ from unified_io.evaluation.report import (
     ScoreTable,
     Section,
     Series,
-    SoundPanel,
-    StrokesPanel,
     Table,
-    TextPanel,
     write,
 )
 from unified_io.evaluation.report import Report as Page
-from unified_io.model import UnifiedIOConfig
-from unified_io.structures import text_to_boxes
 
 HTML_FILE, JSON_FILE = "report.html", "report.json"
 SHOWN = 12
@@ -128,18 +121,20 @@ class Report:
             read = self._trial.court.read(outcome.outputs, outcome.wanted)
             items = [
                 Item(
-                    _inputs(outcome.examples[i], self._digits.mel),
-                    (_panel(outcome.wanted, outcome.outputs[i], self._digits.mel),),
+                    panels.inputs(outcome.examples[i], self._digits.mel),
+                    (panels.panel(outcome.wanted, outcome.outputs[i], self._digits.mel),),
                     caption=f"digit {outcome.labels[i]}, the judge reads {read[i] if read[i] >= 0 else 'none'}",
                     correct=bool(outcome.scores[i]),
                 )
                 for i in _spread(len(outcome.outputs))
             ]
-            gallery = Gallery(f"{name.replace('->', ' to ')}, examples", tuple(items), "Spread over the test split.")
+            gallery = Gallery(
+                f"{name.replace('->', ' to ')}, examples", tuple(items), "Spread over the test split."
+            )
             parts.append(Section(name, parts=(ScoreTable("pairs", "", (result,)), gallery)))
         text = (
-            "Chance is one in ten; the floor is the most frequent digit; the ceiling is the judge of the output on real "
-            "test data (for text, which is read exactly, the judge of the input)."
+            "Chance is one in ten; the floor is the most frequent digit; the ceiling is the judge of the output on "
+            "real test data (for text, which is read exactly, the judge of the input)."
         )
         whole = ScoreTable("pairs", "All twelve pairs", tuple(results.values()))
         return Section("Pairs", text, (whole,), tuple(parts))
@@ -152,22 +147,27 @@ class Report:
             results.append(Result(name, stats.score(outcome.scores), COMPOSITE_METRICS[name], floor=floor))
             items = [
                 Item(
-                    _inputs(outcome.examples[i], self._digits.mel),
+                    panels.inputs(outcome.examples[i], self._digits.mel),
                     (self._answer(name, outcome, i),),
-                    (_truth(name, outcome.examples[i]),),
+                    (panels.truth(name, outcome.examples[i]),),
                     correct=bool(outcome.scores[i] >= 0.5),
                 )
                 for i in _spread(len(outcome.outputs))
             ]
             galleries.append(Gallery(f"{name}, examples", tuple(items), "Input, output, truth."))
-        text = "Two digits on a canvas, a box, a sound against a picture, a mask, a hole: the same model, one prompt each."
-        return Section("Composites", text, (ScoreTable("composites", "All composites", tuple(results)), *galleries))
+        text = "Two digits on a canvas, a box, a sound against a picture, a mask, a hole: one model, one prompt each."
+        return Section(
+            "Composites", text, (ScoreTable("composites", "All composites", tuple(results)), *galleries)
+        )
 
     def _answer(self, name: str, outcome: Outcome, i: int) -> Any:
         if name != "two_boxes":
-            return _panel(outcome.wanted, outcome.outputs[i], self._digits.mel)
+            return panels.panel(outcome.wanted, outcome.outputs[i], self._digits.mel)
         example = outcome.examples[i]
-        return ImagePanel(example["image_inputs"], _boxes(outcome.outputs[i]) + _boxes(example["text_targets"], True))
+        return ImagePanel(
+            example["image_inputs"],
+            panels.boxes(outcome.outputs[i]) + panels.boxes(example["text_targets"], True),
+        )
 
     def _training(self) -> Section:
         rows = _rows(self._folder / "train.jsonl")
@@ -175,19 +175,27 @@ class Report:
         held_out = tuple(_series(rows, f"eval/{m.name}/loss", m.name) for m in self._model.config.targets)
         charts = [Chart("Loss per modality, training", losses, y_label="nats per token", log_y=True)]
         if any(len(series.x) > 1 for series in held_out):
-            charts.append(Chart("Loss per modality, validation", held_out, y_label="nats per token", log_y=True))
+            charts.append(
+                Chart("Loss per modality, validation", held_out, y_label="nats per token", log_y=True)
+            )
         return Section("Training", parts=tuple(charts))
 
     def _tokenizers(self) -> Section:
         court, test = self._trial.court, self._digits.stock("test")
-        pictures = test.singles(np.arange(len(test)), ("image_target",), np.random.default_rng(0))["image_target"]
+        pictures = test.singles(np.arange(len(test)), ("image_target",), np.random.default_rng(0))[
+            "image_target"
+        ]
         made = {"image": self._rebuild("image", pictures), "audio": self._rebuild("audio", test.clips.mels)}
         truth = {"image": test.digits.labels, "audio": test.clips.labels}
         psnr = [media.psnr(out, real) for out, real in zip(made["image"], pictures, strict=True)]
-        error = [media.log_mel_l1(out, real) for out, real in zip(made["audio"], test.clips.mels, strict=True)]
+        error = [
+            media.log_mel_l1(out, real) for out, real in zip(made["audio"], test.clips.mels, strict=True)
+        ]
         results = [
             Result("image PSNR", stats.score(psnr), "reconstruction", unit="dB"),
-            Result("audio log-mel error", stats.score(error), "mean absolute difference", unit="", better="lower"),
+            Result(
+                "audio log-mel error", stats.score(error), "mean absolute difference", unit="", better="lower"
+            ),
         ]
         for name, outputs in made.items():
             right = court.read(list(outputs), name) == truth[name]
@@ -196,19 +204,28 @@ class Report:
         items = [
             Item((ImagePanel(pictures[i]),), (ImagePanel(made["image"][i]),)) for i in _spread(len(pictures))
         ] + [
-            Item((_panel("audio", test.clips.mels[i], self._digits.mel),), (_panel("audio", made["audio"][i], self._digits.mel),))
+            Item(
+                (panels.panel("audio", test.clips.mels[i], self._digits.mel),),
+                (panels.panel("audio", made["audio"][i], self._digits.mel),),
+            )
             for i in _spread(len(test.clips.mels), SHOWN // 2)
         ]
         charts = [
             Chart(
                 f"Loss of the {name} tokenizer",
-                (_series(_rows(self._folder / f"{name}_tokenizer" / f"{name}_tokenizer.jsonl"), "loss", "loss"),),
+                (
+                    _series(
+                        _rows(self._folder / f"{name}_tokenizer" / f"{name}_tokenizer.jsonl"), "loss", "loss"
+                    ),
+                ),
                 y_label="loss",
                 log_y=True,
             )
             for name in made
         ]
-        gallery = Gallery("Reconstructions", tuple(items), "Left the original, right what its codes give back.")
+        gallery = Gallery(
+            "Reconstructions", tuple(items), "Left the original, right what its codes give back."
+        )
         return Section("Tokenizers", parts=(ScoreTable("tokenizers", "", tuple(results)), gallery, *charts))
 
     def _rebuild(self, name: str, raws: np.ndarray) -> np.ndarray:
@@ -222,12 +239,14 @@ class Report:
             read = self._trial.court.read(outcome.outputs, outcome.wanted)
             shuffled.append((name, read == rng.permutation(outcome.labels)))
         pooled = stats.score(np.concatenate([right for _, right in shuffled]).astype(float))
-        results = [Result("all pairs, shuffled", pooled, "outputs against another example's digit", chance=CHANCE)]
+        results = [
+            Result("all pairs, shuffled", pooled, "outputs against another example's digit", chance=CHANCE)
+        ]
         for name, right in shuffled:
             results.append(Result(f"{name}, shuffled", stats.score(right.astype(float)), chance=CHANCE))
         note = (
-            "Every output is judged against the digit of another example. A score above chance here would mean that the "
-            "judges, not the inputs, decide."
+            "Every output is judged against the digit of another example. A score above chance here would mean that "
+            "the judges, not the inputs, decide."
         )
         return Section(
             "Controls", parts=(ScoreTable("controls", "Shuffled pairs", tuple(results), note), self._memory())
@@ -246,10 +265,18 @@ class Report:
         rows = []
         for name, (made, real, known) in cases.items():
             found = media.memorisation(judges.nearest(made, known), judges.nearest(real, known))
-            rows.append((name, found.generated_median, found.real_median, found.closer_share, found.copy_share))
+            rows.append(
+                (name, found.generated_median, found.real_median, found.closer_share, found.copy_share)
+            )
         return Table(
             "Memorisation",
-            ("output", "median distance, generated", "median distance, real test data", "closer than the nearest 5 %", "copies"),
+            (
+                "output",
+                "median distance, generated",
+                "median distance, real test data",
+                "closer than the nearest 5 %",
+                "copies",
+            ),
             tuple(rows),
             "Distance to the nearest training example: of what the model made, and of real data it never saw.",
         )
@@ -265,66 +292,10 @@ class Report:
         return Section("Where the data come from", text)
 
 
-class Samples:
-    """A few validation outputs as pictures, drawn while the model trains."""
-
-    def __init__(self, digits: DigitsSource):
-        self._digits = digits
-
-    def __call__(self, config: UnifiedIOConfig, params: Any) -> Mapping[str, np.ndarray]:
-        """One strip of ten pictures and one of ten drawn actions, a digit each."""
-        model = AnyToAny(config, params)
-        named = [f"the value {word}" for word in ("zero one two three four five six seven eight nine").split()]
-        pictures = model.generate_batch([{"text": f"draw {name}"} for name in named], "image")
-        actions = model.generate_batch([{"text": f"write {name}"} for name in named], "action")
-        size = pictures[0].shape[0]
-        pens = [np.repeat(strokes.render(points, size)[:, :, None], 3, axis=2) for points in actions]
-        strip = lambda tiles: (np.concatenate(tiles, axis=1).clip(0, 1) * 255).astype(np.uint8)  # noqa: E731
-        return {"text_to_image": strip(pictures), "text_to_action": strip(pens)}
-
-
-def _panel(modality: str, value: Any, config: mel.MelConfig) -> Any:
-    """Shows one output as what it is."""
-    if modality == "text":
-        return TextPanel(value)
-    if modality == "image":
-        return ImagePanel(value)
-    if modality == "action":
-        return StrokesPanel(value)
-    return SoundPanel(mel.griffin_lim(value, config), config.sample_rate)
-
-
-def _inputs(example: Mapping[str, Any], config: mel.MelConfig) -> tuple[Any, ...]:
-    """Shows what the model was given: the prompt, and every medium that is there."""
-    shown = [TextPanel(example["text_inputs"])]
-    for modality in ("image", "audio", "action"):
-        value = example.get(f"{modality}_inputs")
-        if value is not None and np.size(value):
-            shown.append(_panel(modality, value, config))
-    return tuple(shown)
-
-
-def _truth(name: str, example: Mapping[str, Any]) -> Any:
-    if name == "two_boxes":
-        return ImagePanel(example["image_inputs"], _boxes(example["text_targets"], True))
-    if np.size(example.get("image_targets", ())):
-        return ImagePanel(example["image_targets"])
-    return TextPanel(example["text_targets"])
-
-
-def _boxes(text: str, truth: bool = False) -> tuple[Box, ...]:
-    found = text_to_boxes(text)
-    return tuple(Box(tuple(box), label, truth) for box, label in zip(found.boxes, found.labels, strict=True))
-
-
 def _majority(values: np.ndarray) -> float:
     """What the most frequent answer alone would score."""
     _, counts = np.unique(values, return_counts=True)
     return float(counts.max() / counts.sum())
-
-
-def _spread(count: int, shown: int = SHOWN) -> list[int]:
-    return np.linspace(0, count - 1, min(shown, count)).astype(int).tolist()
 
 
 def _rows(path: Path) -> list[dict[str, float]]:
@@ -334,3 +305,7 @@ def _rows(path: Path) -> list[dict[str, float]]:
 def _series(rows: list[dict[str, float]], key: str, name: str) -> Series:
     found = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
     return Series(name, [step for step, _ in found], [value for _, value in found])
+
+
+def _spread(count: int, shown: int = SHOWN) -> list[int]:
+    return np.linspace(0, count - 1, min(shown, count)).astype(int).tolist()

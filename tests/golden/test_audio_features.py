@@ -25,7 +25,9 @@ def test_power(fixture):
     waveform, segments, outputs = fixture
     for segment, expected in zip(segments, outputs["segments/mel"], strict=True):
         np.testing.assert_allclose(mel_power(segment, CONFIG).T, expected, atol=1e-3, rtol=1e-5)
-    np.testing.assert_allclose(mel_power(waveform[:20000], CONFIG).T, outputs["short/mel"], atol=1e-3, rtol=1e-5)
+    np.testing.assert_allclose(
+        mel_power(waveform[:20000], CONFIG).T, outputs["short/mel"], atol=1e-3, rtol=1e-5
+    )
 
 
 def test_log_mel_makes_the_model_inputs(fixture):
@@ -35,5 +37,9 @@ def test_log_mel_makes_the_model_inputs(fixture):
         mel = (log_mel(segment, CONFIG) + 4.26) / 9.14
         patches = mel.reshape(16, 16, 8, 16).swapaxes(1, 2).reshape(128, 256)
         rows = outputs[f"model/inputs/{name}/input_rows_idx"]
-        np.testing.assert_allclose(patches[rows], outputs[f"model/inputs/{name}/input_rows"][frame], atol=1e-5)
-        np.testing.assert_allclose(patches.mean(-1), outputs[f"model/inputs/{name}/input_mean"][frame], atol=1e-5)
+        np.testing.assert_allclose(
+            patches[rows], outputs[f"model/inputs/{name}/input_rows"][frame], atol=1e-5
+        )
+        np.testing.assert_allclose(
+            patches.mean(-1), outputs[f"model/inputs/{name}/input_mean"][frame], atol=1e-5
+        )

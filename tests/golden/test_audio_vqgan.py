@@ -88,7 +88,9 @@ def test_encode(fixture):
 def test_decode(fixture):
     model, params, inputs, outputs = fixture
     spectrograms = model.apply(params, ours(inputs["codes"]), method=model.decode)
-    np.testing.assert_allclose(spectrograms[..., 0], outputs["decode/spectrogram"][:, 0].swapaxes(1, 2), atol=3e-5)
+    np.testing.assert_allclose(
+        spectrograms[..., 0], outputs["decode/spectrogram"][:, 0].swapaxes(1, 2), atol=3e-5
+    )
 
 
 def test_reconstruction(fixture):

@@ -1,7 +1,7 @@
 """What must be true of the model whatever its numbers."""
 
-import sys
-from pathlib import Path
+
+
 
 import flax.linen as nn
 import jax
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from tiny import featurize, tiny_batch, tiny_config, tiny_examples
 
 from unified_io.loss import total_loss
@@ -154,7 +154,9 @@ def test_parallel_answers_do_not_see_each_other(model):
         for answer in base["text_targets"]
     ]
     expected = np.concatenate([target_log_probs(apply(params, b), b)["text"] for b in alone])
-    np.testing.assert_allclose(target_log_probs(apply(params, together), together)["text"], expected, atol=2e-5)
+    np.testing.assert_allclose(
+        target_log_probs(apply(params, together), together)["text"], expected, atol=2e-5
+    )
 
 
 def test_bfloat16_is_close_and_dropout_does_something(model):

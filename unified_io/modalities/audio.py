@@ -18,7 +18,9 @@ def _fit(spectrogram: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Cuts or zero-pads a log-mel [frames, mels] to the network's frames."""
     spectrogram = np.asarray(spectrogram, np.float32)
     if spectrogram.ndim != 2 or spectrogram.shape[1] != size[1]:
-        raise DataError(f"expected a log-mel [frames, {size[1]}], got {spectrogram.shape}; make it with mel.log_mel")
+        raise DataError(
+            f"expected a log-mel [frames, {size[1]}], got {spectrogram.shape}; make it with mel.log_mel"
+        )
     if not np.isfinite(spectrogram).all():
         raise DataError("log-mel holds NaN or infinity; check the sound it came from")
     spectrogram = spectrogram[: size[0]]

@@ -55,7 +55,9 @@ class History(Modality):
         if raw is None or not len(raw):
             return self.empty()
         if np.ndim(raw[0]) < 2:
-            raise DataError(f"{self.fields[0]} must hold frames along its first axis, got shape {np.shape(raw)}")
+            raise DataError(
+                f"{self.fields[0]} must hold frames along its first axis, got shape {np.shape(raw)}"
+            )
         items = [self.media.item(frame) for frame in raw[-self.max_frames :]]
         features = {key: np.stack([item[key] for item in items]) for key in items[0]}
         return {**features, "frames": np.arange(len(items), dtype=np.int32)}
@@ -87,7 +89,9 @@ class HistoryEmbedder(Embedder):
         last, _ = encode_media(self.encoder, self.history.media, features)
         groups, frames, patches, width = last.shape
         mask = features["mask"].reshape(-1, patches)
-        latents = self.resampler(self.pre_projection(last).reshape(-1, patches, self.history.resampler.width), mask)
+        latents = self.resampler(
+            self.pre_projection(last).reshape(-1, patches, self.history.resampler.width), mask
+        )
         embeddings = self.mark(self.post_projection(latents)).reshape(groups, -1, self.config.emb_dim)
         index = jnp.broadcast_to(jnp.arange(self.history.slot_size), (groups, frames, self.history.slot_size))
         angles = angles_2d(

@@ -20,8 +20,8 @@ from unified_io.modalities.base import (
     TargetModality,
     TargetSequence,
 )
-from unified_io.nn.embed import Embed
 from unified_io.nn.dense import Dense
+from unified_io.nn.embed import Embed
 from unified_io.nn.rope import angles_2d
 from unified_io.preprocess.patches import patch_mask, patchify
 
@@ -140,7 +140,9 @@ class MediaInputEmbedder(Embedder):
 def encode_media(encoder: nn.Module, media: MediaInput, features: dict[str, Array]) -> tuple[Array, Array]:
     """Runs the modality encoder over a bank [G, M, P, ...]; returns (last, second) features [G, M, P, W]."""
     lead = features["mask"].shape[:2]
-    flat = {key: features[key].reshape(-1, *features[key].shape[2:]) for key in ("patches", "mask", "positions")}
+    flat = {
+        key: features[key].reshape(-1, *features[key].shape[2:]) for key in ("patches", "mask", "positions")
+    }
     levels = encoder(flat["patches"], flat["mask"], flat["positions"], grid=media.grid)
     levels = tuple(level.reshape(*lead, *level.shape[1:]) for level in levels)
     return jax.tree.map(jax.lax.stop_gradient, levels) if media.frozen else levels

@@ -40,13 +40,17 @@ def as_float(image: np.ndarray) -> Float[np.ndarray, "h w 3"]:
     if image.ndim == 2:
         image = np.repeat(image[:, :, None], 3, axis=2)
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or not image.size:
-        raise DataError(f"expected an image [h, w], [h, w, 3] or [h, w, 4] with pixels in it, got {image.shape}")
+        raise DataError(
+            f"expected an image [h, w], [h, w, 3] or [h, w, 4] with pixels in it, got {image.shape}"
+        )
     image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[:, :, :3]
     if image.dtype == np.uint8:
         return image.astype(np.float32) / 255.0
     image = image.astype(np.float32)
     if not (np.isfinite(image).all() and image.min() >= 0 and image.max() <= 1):
-        raise DataError(f"float pixels must be in [0, 1], got {image.min()} to {image.max()}; divide by 255 first")
+        raise DataError(
+            f"float pixels must be in [0, 1], got {image.min()} to {image.max()}; divide by 255 first"
+        )
     return image
 
 
@@ -95,7 +99,11 @@ def undo_resize(padded: Float[np.ndarray, "H W 3"], placement: Placement) -> Flo
     """Cuts the padding off and scales back to the source size; the inverse of `resize_and_pad` up to resampling."""
     top, left, (height, width) = placement.top, placement.left, placement.scaled
     window = padded[top : top + height, left : left + width]
-    return window if placement.scaled == placement.source else np.clip(resize(window, placement.source), 0.0, 1.0)
+    return (
+        window
+        if placement.scaled == placement.source
+        else np.clip(resize(window, placement.source), 0.0, 1.0)
+    )
 
 
 def read(value: Any) -> Float[np.ndarray, "h w 3"]:
@@ -115,7 +123,9 @@ def read(value: Any) -> Float[np.ndarray, "h w 3"]:
         try:
             value = Image.open(path)
             if value.width * value.height > MAX_PIXELS:
-                raise DataError(f"{path.name} is {value.width}x{value.height}; the most is {MAX_PIXELS} pixels")
+                raise DataError(
+                    f"{path.name} is {value.width}x{value.height}; the most is {MAX_PIXELS} pixels"
+                )
             value.load()
         except (UnidentifiedImageError, OSError) as error:
             raise DataError(f"{str(path)!r} can not be read as an image: {error}") from error

@@ -23,7 +23,9 @@ def read(value: Any, sample_rate: int) -> Float[np.ndarray, " n"]:
     if waveform.ndim == 2:
         waveform = waveform.mean(axis=1)
     if waveform.ndim != 1 or not waveform.size or not np.isfinite(waveform).all():
-        raise DataError(f"expected a finite waveform [samples] or [samples, channels], got shape {waveform.shape}")
+        raise DataError(
+            f"expected a finite waveform [samples] or [samples, channels], got shape {waveform.shape}"
+        )
     if rate == sample_rate:
         return waveform
     from scipy.signal import resample_poly

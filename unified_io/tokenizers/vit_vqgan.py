@@ -7,12 +7,15 @@ mel band by mel band as there; outside, codes run through time.
 import dataclasses
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from unified_io.errors import ConfigError, DataError
+from unified_io.nn.attention import Attention
+from unified_io.nn.dense import Dense
+from unified_io.nn.mlp import Mlp
+from unified_io.nn.norm import LayerNorm
 from unified_io.tokenizers.quantizer import Quantizer, Reconstruction
 
 
@@ -68,45 +71,23 @@ def sincos_table(rows: int, columns: int, width: int) -> Float[np.ndarray, "rows
     return np.concatenate([np.sin(column), np.cos(column), np.sin(row), np.cos(row)], -1).astype(np.float32)
 
 
-class SelfAttention(nn.Module):
-    """Attention of every token to every token, without biases."""
-
-    num_heads: int
-    head_dim: int
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
-        inner = self.num_heads * self.head_dim
-        heads = (*x.shape[:2], self.num_heads, self.head_dim)
-        names = ("query", "key", "value")
-        q, k, v = (nn.Dense(inner, use_bias=False, name=name)(x).reshape(heads) for name in names)
-        scores = jnp.einsum("bqhk,bshk->bhqs", q * self.head_dim**-0.5, k)
-        mixed = jnp.einsum("bhqs,bshk->bqhk", jax.nn.softmax(scores), v)
-        return nn.Dense(x.shape[-1], use_bias=False, name="out")(mixed.reshape(*x.shape[:2], inner))
-
-
-class MlpBlock(nn.Module):
-    """Two dense layers with a ReLU between."""
-
-    mlp_dim: int
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
-        hidden = nn.relu(nn.Dense(self.mlp_dim, name="DenseGeneral_0")(x))
-        return nn.Dense(x.shape[-1], name="DenseGeneral_1")(hidden)
-
-
 class Block(nn.Module):
     """One pre-norm transformer layer."""
 
     config: ViTVQGANConfig
 
-    @nn.compact
-    def __call__(self, x: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
+    def setup(self):
         config = self.config
-        attention = SelfAttention(config.num_heads, config.head_dim, name="MultiHeadDotProductAttention_0")
-        x = x + attention(nn.LayerNorm(name="LayerNormWithBias_0")(x))
-        return x + MlpBlock(config.mlp_dim, name="MlpBlock_0")(nn.LayerNorm(name="LayerNormWithBias_1")(x))
+        self.MultiHeadDotProductAttention_0 = Attention(config.width, config.num_heads, config.head_dim)
+        self.MlpBlock_0 = Mlp(
+            config.mlp_dim, "relu", use_bias=True, names=("DenseGeneral_0", "DenseGeneral_1")
+        )
+        self.LayerNormWithBias_0 = LayerNorm()
+        self.LayerNormWithBias_1 = LayerNorm()
+
+    def __call__(self, x: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
+        x = x + self.MultiHeadDotProductAttention_0(self.LayerNormWithBias_0(x))
+        return x + self.MlpBlock_0(self.LayerNormWithBias_1(x))
 
 
 class Transformer(nn.Module):
@@ -120,7 +101,7 @@ class Transformer(nn.Module):
         x = x + sincos_table(mel, time, self.config.width)
         for layer in range(self.config.num_layers):
             x = Block(self.config, name=f"encoderblock_{layer}")(x)
-        return nn.LayerNorm(name="encoder_norm")(x)
+        return LayerNorm(name="encoder_norm")(x)
 
 
 class Encoder(nn.Module):
@@ -130,9 +111,9 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, patches: Float[Array, "B L P"]) -> Float[Array, "B L C"]:
-        x = nn.Dense(self.config.width, name="embedding")(patches)
+        x = Dense(self.config.width, ("axis_0", "embed"), use_bias=True, name="embedding")(patches)
         x = nn.relu(Transformer(self.config, name="Transformer_0")(x))
-        x = nn.Dense(self.config.code_dim, use_bias=False, name="encoder_proj")(x)
+        x = Dense(self.config.code_dim, ("embed", "axis_1"), name="encoder_proj")(x)
         return nn.LayerNorm(use_scale=False, name="encoder_norm")(x)
 
 
@@ -156,7 +137,7 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, entries: Float[Array, "B L C"]) -> Float[Array, "B L P"]:
-        x = nn.Dense(self.config.width, use_bias=False, name="decoder_proj")(entries)
+        x = Dense(self.config.width, ("axis_0", "embed"), name="decoder_proj")(entries)
         x = Transformer(self.config, name="Transformer_0")(x)
         return PatchProjection(self.config.patch, name="ConvTranspose_0")(x)
 
@@ -198,14 +179,16 @@ class ViTVQGAN(nn.Module):
         return tokens.reshape(-1, time, mel, *tokens.shape[2:]).swapaxes(1, 2).reshape(tokens.shape)
 
     def encode(self, spectrograms: Float[Array, "B frames mels 1"]) -> Int[Array, "B L"]:
-        """Turns normalised log-mel spectrograms into codes; code `k` covers time `k // mels`, mel `k % mels` of the grid."""
+        """Turns normalised log-mel spectrograms into codes, all mel bands of one time after the other."""
         return self._time_major(self.quantize.encode(self.encoder(self._patchify(spectrograms))))
 
     def decode(self, codes: Int[Array, "B L"]) -> Float[Array, "B frames mels 1"]:
         """Turns codes into normalised log-mel spectrograms; the inverse of `encode`."""
         time, mel = self.config.grid
         if codes.shape[1] != time * mel:
-            raise DataError(f"got {codes.shape[1]} codes but a spectrogram has {time} x {mel}; give all of them")
+            raise DataError(
+                f"got {codes.shape[1]} codes but a spectrogram has {time} x {mel}; give all of them"
+            )
         return self._unpatchify(self.decoder(self.quantize.decode(self._mel_major(codes))))
 
     def __call__(self, spectrograms: Float[Array, "B frames mels 1"]) -> Reconstruction:

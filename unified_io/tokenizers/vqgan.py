@@ -50,7 +50,9 @@ class VQGANConfig:
             )
         for width in (self.channels, *self.widths):
             if width % self.groups:
-                raise ConfigError(f"a level of {width} channels can not be split in {self.groups} groups; set groups")
+                raise ConfigError(
+                    f"a level of {width} channels can not be split in {self.groups} groups; set groups"
+                )
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -99,9 +101,9 @@ class AttnBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "B h w C"]) -> Float[Array, "B h w C"]:
-        rows, height, width, channels = x.shape
+        channels = x.shape[-1]
         h = nn.GroupNorm(self.groups, epsilon=1e-6, name="norm")(x)
-        q, k, v = (_conv1(channels, name=name)(h).reshape(rows, -1, channels) for name in "qkv")
+        q, k, v = (_conv1(channels, name=name)(h).reshape(len(x), -1, channels) for name in "qkv")
         scores = jnp.einsum("bqc,bkc->bqk", q, k) * channels**-0.5
         h = jnp.einsum("bqk,bkc->bqc", jax.nn.softmax(scores), v).reshape(x.shape)
         return x + _conv1(channels, name="proj_out")(h)
@@ -212,7 +214,9 @@ class VQGAN(nn.Module):
         """Turns codes of square images into pixels in about [-1, 1]; the inverse of `encode`. Nothing is clipped."""
         side = math.isqrt(codes.shape[1])
         if side * side != codes.shape[1]:
-            raise DataError(f"{codes.shape[1]} codes make no square image; the config's grid is {self.config.grid}")
+            raise DataError(
+                f"{codes.shape[1]} codes make no square image; the config's grid is {self.config.grid}"
+            )
         return self._pixels(self.quantize.decode(codes.reshape(-1, side, side)))
 
     def _pixels(self, entries: Float[Array, "B gh gw C"]) -> Float[Array, "B h w 3"]:

@@ -153,7 +153,9 @@ class TrainJob:
         state = meshes.init_sharded(init, jax.random.key(self.seed), mesh=mesh)
         named = pytree.named_leaves(state.params)
         for prefix, folder in self.initial_params.items():
-            part = {name.removeprefix(prefix): leaf for name, leaf in named.items() if name.startswith(prefix)}
+            part = {
+                name.removeprefix(prefix): leaf for name, leaf in named.items() if name.startswith(prefix)
+            }
             loaded, _ = checkpoint.load_params(folder, pytree.nested(part))
             named |= {prefix + name: leaf for name, leaf in pytree.named_leaves(loaded).items()}
         return state.replace(params=pytree.from_named(named, state.params))
@@ -196,7 +198,9 @@ class TrainJob:
     def _losses(self, mesh, eval_step, params) -> dict[str, float]:
         batches = self._loader(mesh, "validation").batches(0)
         try:
-            found = [eval_step(params, meshes.shard_batch(next(batches), mesh)) for _ in range(self.eval_batches)]
+            found = [
+                eval_step(params, meshes.shard_batch(next(batches), mesh)) for _ in range(self.eval_batches)
+            ]
         finally:
             batches.close()
         return {name: float(np.mean([metrics[name] for metrics in found])) for name in found[0]}
@@ -219,4 +223,6 @@ def check_writable(folder: str | Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise ConfigError(f"can not write to model_dir {str(folder)!r}: {error}; choose another folder") from error
+        raise ConfigError(
+            f"can not write to model_dir {str(folder)!r}: {error}; choose another folder"
+        ) from error

@@ -77,8 +77,10 @@ def shardings(boxed: Any, mesh: Mesh) -> Any:
     """
     rules = dict(RULES)
 
-    def place(leaf: Any) -> NamedSharding:
+    def place(leaf: Any) -> Any:
         names, value = (leaf.names, leaf.value) if _is_box(leaf) else ((), leaf)
+        if not jax.tree.leaves(value):
+            return value  # the state of an optimizer that leaves this parameter to another one
         if len(names) != len(value.shape):
             return NamedSharding(mesh, PartitionSpec())
         for name in names:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 
 from unified_io import errors, pytree
 
@@ -41,12 +42,14 @@ class OptimizerConfig:
     Patterns are regular expressions searched in a parameter's name, e.g. `^image_vit/`.
 
     Attributes:
-      name: "adamw", or "adafactor" (T5X's: factored second moments, steps relative to the size of the parameter).
+      name: "adamw", "adafactor" (T5X's: factored second moments, steps relative to the size of the parameter), or
+        "muon" (orthogonalised momentum for matrices, AdamW for everything else).
       learning_rate: The schedule, counted in updates that were made.
       b1: Decay of the first moment; Adafactor averages its updates with it.
       b2: Decay of AdamW's second moment.
       eps: AdamW's epsilon.
       decay_exponent: Adafactor's second moment decays with 1 - t^-exponent.
+      matrix_rate: Muon's learning rate of matrices, as a multiple of the schedule.
       min_dim_to_factor: Adafactor factors a parameter whose two largest axes have at least this size.
       weight_decay: AdamW multiplies it by the learning rate; Adafactor does not, as T5X.
       no_decay: Patterns of parameters without weight decay, besides all of fewer than two axes.
@@ -60,6 +63,7 @@ class OptimizerConfig:
     b2: float = 0.999
     eps: float = 1e-8
     decay_exponent: float = 0.8
+    matrix_rate: float = 3.0
     min_dim_to_factor: int = 128
     weight_decay: float = 0.0
     no_decay: tuple[str, ...] = ("embed", "(bias|scale)$")
@@ -128,7 +132,7 @@ def build(config: OptimizerConfig, params_shape: Any) -> optax.GradientTransform
     Raises:
       ConfigError: For an unknown optimizer or factor, or a pattern in `frozen` that no parameter matches.
     """
-    builders = {"adamw": _adamw, "adafactor": _adafactor}
+    builders = {"adamw": _adamw, "adafactor": _adafactor, "muon": _muon}
     if config.name not in builders:
         raise errors.unknown("optimizer", config.name, builders)
     rate = schedule(config.learning_rate)
@@ -204,6 +208,26 @@ def _adamw(config: OptimizerConfig, rate: optax.Schedule, decayed: Any) -> optax
         optax.scale_by_adam(config.b1, config.b2, config.eps),
         optax.add_decayed_weights(config.weight_decay, decayed) if config.weight_decay else optax.identity(),
         optax.scale_by_learning_rate(rate),
+    )
+
+
+def _muon(config: OptimizerConfig, rate: optax.Schedule, decayed: Any) -> optax.GradientTransformation:
+    def matrices(params: Any) -> Any:
+        def axes(name: str, leaf: Any) -> Any:
+            # Before sharding a parameter lies in a box, which adds to its name.
+            name = name.removesuffix("/value")
+            is_matrix = leaf.ndim > 1 and not _matches(config.no_decay, name)
+            return optax.contrib.MuonDimensionNumbers(leaf.ndim - 2, leaf.ndim - 1) if is_matrix else None
+
+        return pytree.map_named(axes, params)
+
+    return optax.contrib.muon(
+        lambda step: config.matrix_rate * rate(step),
+        adam_learning_rate=rate,
+        adam_b1=config.b1,
+        adam_b2=config.b2,
+        muon_weight_dimension_numbers=matrices,
+        weight_decay=config.weight_decay,
     )
 
 

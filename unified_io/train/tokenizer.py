@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from unified_io.tokenizers.objectives import TokenizerObjective
 from unified_io.tokenizers.quantizer import Reconstruction, code_usage, count_codes
@@ -36,7 +36,7 @@ def init_tokenizer_state(
       seed: Of the weights.
     """
 
-    # It runs once, and optimising its code would take three times as long as all the rest of it.
+    # It runs once: optimising its code would take longer than everything else about it.
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     def init(media: Array) -> TrainState:
         params = nn.unbox(tokenizer.init(jax.random.key(seed), media)["params"])
@@ -64,10 +64,10 @@ def make_tokenizer_step(
       tokenizer: A module whose config has a `codebook_size` and whose call returns a Reconstruction.
       optimizer: What turns gradients into updates.
       objective: The loss.
-      reset_every: Steps from one search for dead codes to the next; the first step always searches.
-      reset_below: A code is dead if its average usage falls below this share of an even usage. It is put where
-        one of the batch's vectors lies.
-      usage_decay: Decay of that average, a step.
+      reset_every: Steps from one search for dead codes to the next.
+      reset_below: A code is dead if its average usage is below this share of an even usage. It moves to where one
+        of the batch's vectors lies, and counts as evenly used from then on.
+      usage_decay: What is left of that average after a step.
       seed: Together with the step it determines the vectors drawn, so a resumed run repeats them.
 
     Source: random restarts as in Jukebox (Dhariwal et al. 2020), section 3.
@@ -79,25 +79,31 @@ def make_tokenizer_step(
         loss, metrics = objective(out, media, size)
         return loss, (out, metrics)
 
+    def survey(state: TrainState, out: Reconstruction) -> tuple[Float[Array, "K"], Bool[Array, "K"]]:
+        even = count_codes(out.codes, size) * (size / out.codes.size)
+        usage = usage_decay * state.extra["code_usage"] + (1 - usage_decay) * even
+        unused = (usage < reset_below) & ((state.step + 1) % reset_every == 0)
+        return usage, (unused | (state.step == 0)) & jnp.all(jnp.isfinite(out.z))
+
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         (_, (out, metrics)), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params, batch["media"])
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
 
-        even = count_codes(out.codes, size) * (size / out.codes.size)
-        usage = usage_decay * state.extra["code_usage"] + (1 - usage_decay) * even
-        unused = (usage < reset_below) & ((state.step + 1) % reset_every == 0)
-        dead = (unused | (state.step == 0)) & jnp.all(jnp.isfinite(out.z))
         rng = jax.random.fold_in(jax.random.key(seed), state.step)
+        usage, dead = survey(state, out)
         codebook = jnp.where(dead[:, None], _draw(rng, out.z, size), _codebook(params))
-        usage = jnp.where(dead, 1.0, usage)
-
         lasting = code_usage(jnp.where(usage < reset_below, 0.0, usage))
         metrics |= {f"average_{name}": value for name, value in lasting.items()}
         metrics |= {"codes_reset": dead.sum().astype(jnp.float32)}
         metrics |= optimizers.report(opt_state) or {"grad_norm": optimizers.global_norm(grads)}
-        params = _with_codebook(params, codebook)
-        return state.replace(step=state.step + 1, params=params, opt_state=opt_state, extra={"code_usage": usage}), metrics
+        state = state.replace(
+            step=state.step + 1,
+            params=_with_codebook(params, codebook),
+            opt_state=opt_state,
+            extra={"code_usage": jnp.where(dead, 1.0, usage)},
+        )
+        return state, metrics
 
     return jax.jit(step, donate_argnums=0)
 

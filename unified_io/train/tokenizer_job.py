@@ -85,5 +85,7 @@ class TokenizerJob:
         step = start_step
         while True:
             rng = np.random.default_rng((self.seed, step))
-            yield {"media": media[rng.choice(len(media), self.batch_size, replace=len(media) < self.batch_size)]}
+            yield {
+                "media": media[rng.choice(len(media), self.batch_size, replace=len(media) < self.batch_size)]
+            }
             step += 1
