@@ -1,8 +1,5 @@
 """What must be true of the model whatever its numbers."""
 
-
-
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp

@@ -89,7 +89,9 @@ def test_audio_normalises_and_leaves_silence_out():
     modality = AudioInput(mel=MEL, patch=8, mean=-4.0, std=2.0)
     sound = np.random.default_rng(2).normal(-4, 2, (8, 16)).astype(np.float32)
     features = preprocess(modality, audio_inputs=sound)
-    np.testing.assert_allclose(unpatchify(features["patches"][0], 8, (2, 2))[:8, :, 0] * 2 - 4, sound, atol=1e-5)
+    np.testing.assert_allclose(
+        unpatchify(features["patches"][0], 8, (2, 2))[:8, :, 0] * 2 - 4, sound, atol=1e-5
+    )
     assert features["mask"][0].tolist() == [True, True, False, False]
 
 

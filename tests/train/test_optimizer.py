@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -193,3 +194,36 @@ def test_clipping_bounds_the_norm_but_reports_it_unclipped():
     assert float(report(state)["grad_norm"]) == pytest.approx(6.0)
     first_moment = pytree.named_leaves(state.inner)["0/mu/w"]
     assert float(jnp.linalg.norm(first_moment)) == pytest.approx(0.5)
+
+
+def test_muon_orthogonalises_matrices_and_leaves_the_rest_to_adam():
+    rng = np.random.default_rng(0)
+    params = {
+        "dense": {"kernel": rng.normal(size=(6, 4)).astype(np.float32), "bias": np.zeros(4, np.float32)},
+        "table": {"embedding": rng.normal(size=(5, 4)).astype(np.float32)},
+        "tokenizer": {"kernel": rng.normal(size=(4, 4)).astype(np.float32)},
+    }
+    rate = ScheduleConfig(factors="constant", base=0.1)
+    config = OptimizerConfig(
+        name="muon", learning_rate=rate, matrix_rate=2.0, no_decay=("embedding$", "bias$"), frozen=("^tokenizer/",)
+    )
+    muon = build(config, params)
+    grads = jax.tree.map(lambda p: rng.normal(size=p.shape).astype(np.float32), params)
+    updates, _ = muon.update(grads, muon.init(params), params)
+
+    step = np.asarray(updates["dense"]["kernel"]) / -0.2
+    singular = np.linalg.svd(step, compute_uv=False)
+    assert singular.max() / singular.min() < 2.0 < np.linalg.cond(grads["dense"]["kernel"])
+    for name, leaf in (("dense", "bias"), ("table", "embedding")):
+        np.testing.assert_allclose(updates[name][leaf], -0.1 * np.sign(grads[name][leaf]), rtol=1e-3)
+    assert not np.any(updates["tokenizer"]["kernel"])
+
+
+def test_muon_knows_its_matrices_in_their_boxes():
+    boxed = {"kernel": nn.LogicallyPartitioned(np.ones((3, 4), np.float32), ("embed", "mlp"))}
+    boxed["embedding"] = nn.LogicallyPartitioned(np.ones((3, 4), np.float32), ("vocab", "embed"))
+    config = OptimizerConfig(name="muon", no_decay=("embedding$",))
+    plain = nn.unbox(boxed)
+    muon = build(config, plain)
+    shapes = [[leaf.shape for leaf in jax.tree.leaves(muon.init(tree))] for tree in (boxed, plain)]
+    assert shapes[0] == shapes[1]

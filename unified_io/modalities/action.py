@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from unified_io.modalities.text import TextInput, TextTarget
+from unified_io.modalities.text import TextInput, TextTarget, Written
 from unified_io.structures import ids_to_strokes, strokes_to_ids
 
 
 @dataclasses.dataclass(frozen=True)
-class ActionInput(TextInput):
-    """A pen trajectory to read: three location tokens a point."""
+class Drawn(Written):
+    """A pen trajectory float32 [n, 3]: three location tokens a point."""
 
     @property
     def name(self) -> str:
@@ -25,15 +25,13 @@ class ActionInput(TextInput):
 
 
 @dataclasses.dataclass(frozen=True)
-class ActionTarget(TextTarget):
-    """A pen trajectory to draw: three location tokens a point, then EOS."""
+class ActionInput(Drawn, TextInput):
+    """A pen trajectory to read."""
 
-    @property
-    def name(self) -> str:
-        return "action"
 
-    def tokenize(self, field: Any) -> list[int]:
-        return list(strokes_to_ids(np.asarray(field), self.vocabulary)) if len(field) else []
+@dataclasses.dataclass(frozen=True)
+class ActionTarget(Drawn, TextTarget):
+    """A pen trajectory to draw, then EOS."""
 
     def detokenize(self, rendered: np.ndarray) -> np.ndarray:
         """Returns the points float32 [n, 3]; broken groups are left out."""

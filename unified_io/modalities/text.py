@@ -24,12 +24,12 @@ TABLE = "text_token_embedder"
 
 
 @dataclasses.dataclass(frozen=True)
-class TextInput(Modality):
-    """The prompt. An item is one token; positions count from 0.
+class Written:
+    """What is written with text tokens, in or out: one table, one way to turn the raw field into ids.
 
     Attributes:
       vocabulary: The text vocabulary, shared by everything that is written with text tokens.
-      max_length: Tokens kept, EOS included; a longer prompt is cut.
+      max_length: Tokens kept, EOS included; what is longer is cut.
     """
 
     vocabulary: Vocabulary = Vocabulary()
@@ -37,15 +37,30 @@ class TextInput(Modality):
 
     @property
     def name(self) -> str:
+        """The modality's name."""
         return "text"
+
+    @property
+    def max_items(self) -> int:
+        """An item is one token."""
+        return self.max_length
+
+    def tokenize(self, field: Any) -> list[int]:
+        """Turns the raw field into token ids without EOS; empty when absent."""
+        return self.vocabulary.encode(str(field)) if len(field) else []
+
+    def shared(self, config: Any) -> dict[str, nn.Module]:
+        """The text table."""
+        return {TABLE: Embed(self.vocabulary.size, config.emb_dim, dtype=config.dtype)}
+
+
+@dataclasses.dataclass(frozen=True)
+class TextInput(Written, Modality):
+    """The prompt. An item is one token; positions count from 0."""
 
     @property
     def fields(self) -> tuple[str, ...]:
         return (f"{self.name}_inputs",)
-
-    @property
-    def max_items(self) -> int:
-        return self.max_length
 
     def features(self) -> dict[str, FeatureSpec]:
         return {
@@ -53,19 +68,12 @@ class TextInput(Modality):
             "positions": FeatureSpec((), "int32", "place in the text, from 0"),
         }
 
-    def tokenize(self, field: Any) -> list[int]:
-        """Turns the raw field into token ids without EOS; empty when absent."""
-        return self.vocabulary.encode(str(field)) if len(field) else []
-
     def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
         tokens = self.tokenize(example.get(self.fields[0], ""))
         if not tokens:
             return self.empty()
         tokens = [*tokens[: self.max_length - 1], EOS]
         return {"tokens": np.asarray(tokens, np.int32), "positions": np.arange(len(tokens), dtype=np.int32)}
-
-    def shared(self, config: Any) -> dict[str, nn.Module]:
-        return {TABLE: Embed(self.vocabulary.size, config.emb_dim, dtype=config.dtype)}
 
     def embedder(self, config: Any, shared: dict[str, nn.Module]) -> nn.Module:
         return TextInputEmbedder(config, shared[TABLE])
@@ -82,20 +90,8 @@ class TextInputEmbedder(Embedder):
 
 
 @dataclasses.dataclass(frozen=True)
-class TextTarget(TargetModality):
-    """The answer. Several parallel answers (a list) are streams that do not see each other.
-
-    Attributes:
-      vocabulary: The text vocabulary.
-      max_length: Tokens kept, EOS included.
-    """
-
-    vocabulary: Vocabulary = Vocabulary()
-    max_length: int = 512
-
-    @property
-    def name(self) -> str:
-        return "text"
+class TextTarget(Written, TargetModality):
+    """The answer. Several parallel answers (a list) are streams that do not see each other."""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -109,10 +105,6 @@ class TextTarget(TargetModality):
     def end_token(self) -> int | None:
         return EOS
 
-    @property
-    def max_items(self) -> int:
-        return self.max_length
-
     def features(self) -> dict[str, FeatureSpec]:
         return {
             "tokens": FeatureSpec((), "int32", "token to write"),
@@ -120,10 +112,6 @@ class TextTarget(TargetModality):
             "positions": FeatureSpec((), "int32", "place in its answer, from 0"),
             "streams": FeatureSpec((), "int32", "which parallel answer"),
         }
-
-    def tokenize(self, field: Any) -> list[int]:
-        """Turns one answer into token ids without EOS; empty when absent."""
-        return self.vocabulary.encode(str(field)) if len(field) else []
 
     def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
         field = example.get(self.fields[0], "")
@@ -149,9 +137,6 @@ class TextTarget(TargetModality):
     def detokenize(self, rendered: np.ndarray) -> Any:
         """Returns the text up to EOS."""
         return self.vocabulary.decode([int(token) for token in rendered])
-
-    def shared(self, config: Any) -> dict[str, nn.Module]:
-        return {TABLE: Embed(self.vocabulary.size, config.emb_dim, dtype=config.dtype)}
 
     def embedder(self, config: Any, shared: dict[str, nn.Module]) -> nn.Module:
         return TextTargetEmbedder(config, shared[TABLE])

@@ -50,9 +50,11 @@ class BlockConfig:
             raise errors.ConfigError(f"head_dim is {self.head_dim}; positions on a grid need a multiple of 4")
 
     def norm(self) -> RMSNorm:
+        """A norm of the stack."""
         return RMSNorm(dtype=self.dtype)
 
     def attention(self) -> Attention:
+        """Self- or cross-attention of a block."""
         return Attention(
             width=self.emb_dim,
             num_heads=self.num_heads,
@@ -64,9 +66,11 @@ class BlockConfig:
         )
 
     def mlp(self) -> GatedMlp:
+        """The feed-forward part of a block."""
         return GatedMlp(self.mlp_dim, dropout_rate=self.dropout_rate, dtype=self.dtype)
 
     def dropout(self) -> nn.Dropout:
+        """Dropout of a residual branch, the same for all tokens of a row."""
         return nn.Dropout(self.dropout_rate, broadcast_dims=(-2,))
 
 

@@ -120,7 +120,7 @@ class TrainJob:
                     telemetry=telemetry,
                     report_period=self.report_period,
                     eval_period=self.eval_period,
-                    eval_fn=self._evaluation(mesh, telemetry, samples),
+                    eval_fn=self._evaluation(mesh, telemetry, loader, samples),
                 )
         self._export(jax.device_get(state.params))
 
@@ -166,7 +166,8 @@ class TrainJob:
 
         def loss_fn(params, batch, rng):
             outputs = model.apply({"params": params}, batch, deterministic=not drops, rngs={"dropout": rng})
-            return total_loss(outputs, self.z_loss)
+            loss, metrics = total_loss(outputs, self.z_loss)
+            return loss, {**metrics, "examples": batch["encoder"]["segment_ids"].max(axis=-1).sum()}
 
         return loss_fn
 
@@ -184,10 +185,12 @@ class TrainJob:
             chunk_steps=self.checkpoint_period,
         )
 
-    def _evaluation(self, mesh, telemetry: Telemetry, samples: Samples | None):
+    def _evaluation(self, mesh, telemetry: Telemetry, loader, samples: Samples | None):
         eval_step = make_eval_step(self._loss_fn())
 
         def evaluate(state: TrainState) -> dict[str, float]:
+            seen = {f"data/{name}": value for name, value in loader.report().items()}
+            telemetry.write(int(state.step), seen)
             if samples is not None:
                 params = jax.device_get(state.params)
                 telemetry.write_images(int(state.step), samples(self.model, params))
