@@ -7,10 +7,10 @@ import data_tasks.digits.tasks  # noqa: F401  registers the tasks that are mixed
 # Per cent of the examples. Naming and making from text come first: they teach the encoders and the decoders what a
 # digit is, in few tokens, and the pairs between two media then need fewer examples of their own.
 DIGITS_PAIRS = {
-    "digits_image_to_text": 10.0,
+    "digits_image_to_text": 9.0,
     "digits_audio_to_text": 6.0,
-    "digits_action_to_text": 9.0,
-    "digits_text_to_image": 10.0,
+    "digits_action_to_text": 12.0,
+    "digits_text_to_image": 8.0,
     "digits_text_to_audio": 7.0,
     "digits_text_to_action": 6.0,
     "digits_image_to_audio": 4.5,

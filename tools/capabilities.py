@@ -35,7 +35,7 @@ def fill(text: str) -> str:
 
 def main() -> None:
     """Rewrites the file in place."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("readme", type=Path, help="the file with the two marks")
     path = parser.parse_args().readme
     path.write_text(fill(path.read_text()))

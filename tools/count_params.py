@@ -16,7 +16,7 @@ from unified_io.model import parameter_shapes
 
 def main() -> None:
     """Prints one line a part of the model, and the total last."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--gin_file", action="append", required=True, help="model file; may be repeated")
     parser.add_argument("--gin_bindings", action="append", default=[], help="NAME=VALUE")
     args = parser.parse_args()

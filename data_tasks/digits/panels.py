@@ -7,6 +7,7 @@ import numpy as np
 
 from unified_io import mel
 from unified_io.evaluation.report import Box, ImagePanel, SoundPanel, StrokesPanel, TextPanel
+from unified_io.structures import text_to_boxes
 
 
 def panel(modality: str, value: Any, config: mel.MelConfig) -> Any:
@@ -41,5 +42,5 @@ def truth(name: str, example: Mapping[str, Any]) -> Any:
 
 def boxes(text: str, true: bool = False) -> tuple[Box, ...]:
     """The boxes a text names; true ones are drawn dashed."""
-    found = text_toboxes(text)
+    found = text_to_boxes(text)
     return tuple(Box(tuple(box), label, true) for box, label in zip(found.boxes, found.labels, strict=True))

@@ -5,8 +5,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-
 from tiny import featurize, tiny_batch, tiny_config, tiny_examples
 
 from unified_io.loss import total_loss

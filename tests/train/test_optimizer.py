@@ -205,7 +205,11 @@ def test_muon_orthogonalises_matrices_and_leaves_the_rest_to_adam():
     }
     rate = ScheduleConfig(factors="constant", base=0.1)
     config = OptimizerConfig(
-        name="muon", learning_rate=rate, matrix_rate=2.0, no_decay=("embedding$", "bias$"), frozen=("^tokenizer/",)
+        name="muon",
+        learning_rate=rate,
+        matrix_rate=2.0,
+        no_decay=("embedding$", "bias$"),
+        frozen=("^tokenizer/",),
     )
     muon = build(config, params)
     grads = jax.tree.map(lambda p: rng.normal(size=p.shape).astype(np.float32), params)

@@ -95,7 +95,10 @@ def make_tokenizer_step(
         codebook = jnp.where(dead[:, None], _draw(rng, out.z, size), _codebook(params))
         lasting = code_usage(jnp.where(usage < reset_below, 0.0, usage))
         metrics |= {f"average_{name}": value for name, value in lasting.items()}
-        metrics |= {"codes_reset": dead.sum().astype(jnp.float32), "examples": jnp.float32(len(media))}
+        metrics |= {
+            "codes_reset": dead.sum().astype(jnp.float32),
+            "examples": jnp.float32(len(batch["media"])),
+        }
         metrics |= optimizers.report(opt_state) or {"grad_norm": optimizers.global_norm(grads)}
         state = state.replace(
             step=state.step + 1,
