@@ -19,8 +19,7 @@ def random_index(rng, places: int, rows: int) -> np.ndarray:
 
 def test_gather_and_its_gradient_equal_numpy():
     rng = np.random.default_rng(0)
-    for _ in range(20):
-        places, rows = rng.integers(1, 9, 2)
+    for places, rows in ((1, 1), (3, 7), (8, 2), (5, 5)):
         index = np.stack([random_index(rng, places, rows) for _ in range(2)])
         source = rng.normal(size=(2, places, 3)).astype(np.float32)
         padded = np.concatenate([source, np.zeros((2, 1, 3), np.float32)], axis=1)

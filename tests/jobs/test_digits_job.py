@@ -14,6 +14,9 @@ FLAGS = [
     "--gin_file=gin_configs/run/digits.gin",
     "--gin.BUDGET=quick",
     *[f"--gin_bindings=quick/job.Effort.{steps}" for steps in STEPS],
+    # a smaller model, for it is compiled and not trained
+    *[f"--gin.{part}_LAYERS=1" for part in ("NUM_ENCODER", "NUM_DECODER", "AUDIO_VQ")],
+    *[f"--gin.{part}_LAYERS=2" for part in ("VIT", "AST")],
     "--gin_bindings=TrainJob.eval_period=2",
     "--gin_bindings=TrainJob.eval_batches=1",
     "--gin_bindings=job.DigitsJob.pictures=64",
