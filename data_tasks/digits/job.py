@@ -112,7 +112,9 @@ class DigitsJob:
             self._tokenizer("audio").train(target.tokenizer(), sounds, self._tokenizer_folder("audio"))
             self._announce("model", f"{job.total_steps} steps on {job.mixture}")
             job.train(samples=draw_samples)
-        if not (self.folder / report.JSON_FILE).is_file():
+        if (self.folder / report.JSON_FILE).is_file():
+            print(f"all done already; the report is {self.folder / report.HTML_FILE}")
+        else:
             self.report()
 
     def evaluate(self) -> None:
@@ -130,7 +132,8 @@ class DigitsJob:
         self._announce("report", "generating and judging test examples")
         with _Meter(self.folder / RUN_FILE) as meter:
             model = api.from_pretrained(self.folder)
-            made = report.Report(self.digits, model, self.folder, self.effort.test_examples, self.budget)
+            count, seed = self.effort.test_examples, self.training.seed
+            made = report.Report(self.digits, model, self.folder, count, self.budget, seed)
             made.write(meter.total)
         print(f"report: {self.folder / report.HTML_FILE}")
 
@@ -164,8 +167,13 @@ class DigitsJob:
         return np.stack([target.pixels(picture)[0] for picture in np.concatenate([singles, masks])])
 
     def _check_same_run(self) -> None:
-        """A folder holds one run: another budget or other speech needs another folder."""
-        mine: dict[str, Any] = {"budget": self.budget, "speech_dir": self.source.speech_dir}
+        """A folder holds one run: another budget, seed, speech or pairing needs another folder."""
+        mine: dict[str, Any] = {
+            "budget": self.budget,
+            "speech_dir": self.source.speech_dir,
+            "shuffled_pairs": self.source.shuffled_pairs,
+            "seed": self.training.seed,
+        }
         path = self.folder / "run.json"
         if path.is_file():
             theirs = json.loads(path.read_text())

@@ -30,6 +30,7 @@ from unified_io.evaluation.report import Report as Page
 
 HTML_FILE, JSON_FILE = "report.html", "report.json"
 SHOWN = 12
+GENERATION_SEED = 0
 CHANCE = 0.1
 
 GOALS = {
@@ -67,11 +68,15 @@ class Report:
       folder: The run; its metrics become the curves, and the report is written here.
       count: Test examples a task.
       budget: Name of the effort, for the record.
+      seed: Seed of tokenizers and model, for the record.
     """
 
-    def __init__(self, digits: DigitsSource, model: AnyToAny, folder: Path, count: int, budget: str):
+    def __init__(
+        self, digits: DigitsSource, model: AnyToAny, folder: Path, count: int, budget: str, seed: int
+    ):
         self._digits, self._model, self._folder, self._budget = digits, model, folder, budget
-        self._trial = Trial(digits, model, count)
+        self._seed = seed
+        self._trial = Trial(digits, model, count, GENERATION_SEED)
 
     def write(self, resources: Callable[[], Mapping[str, float]]) -> None:
         """Writes `report.html` and `report.json`; `resources` tells what the whole run used."""
@@ -95,7 +100,7 @@ class Report:
                 **resources(),
                 "budget": self._budget,
                 "speech_source": self._digits.stock("test").clips.source,
-                "seeds": {"model": 0, "generation": 0},
+                "seeds": {"training": self._seed, "generation": GENERATION_SEED},
                 "versions": environment.versions(),
                 "machine": environment.machine(),
             },

@@ -85,7 +85,7 @@ class Trial:
       court: The judges.
     """
 
-    def __init__(self, digits: DigitsSource, model: AnyToAny, count: int, seed: int = 0):
+    def __init__(self, digits: DigitsSource, model: AnyToAny, count: int, seed: int):
         self.court = Court(digits)
         self._digits, self._model, self._count, self._seed = digits, model, count, seed
 

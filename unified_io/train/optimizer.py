@@ -66,7 +66,7 @@ class OptimizerConfig:
     matrix_rate: float = 3.0
     min_dim_to_factor: int = 128
     weight_decay: float = 0.0
-    no_decay: tuple[str, ...] = ("embed", "(bias|scale)$")
+    no_decay: tuple[str, ...] = ("embedding$", "(bias|scale)$")
     clip_norm: float | None = 1.0
     frozen: tuple[str, ...] = ()
 
