@@ -8,15 +8,15 @@ from tiny import tiny_config
 
 from unified_io import api
 from unified_io.errors import CheckpointError, ConfigError, DataError
-from unified_io.model import UnifiedIO, blank_batch
+from unified_io.model import Network, blank_batch
 from unified_io.preprocess import sound
 
 
 @pytest.fixture(scope="module")
 def model():
     config = tiny_config()
-    params = jax.jit(UnifiedIO(config).init)(jax.random.key(0), blank_batch(config))["params"]
-    return api.AnyToAny(config, nn.unbox(params))
+    params = jax.jit(Network(config).init)(jax.random.key(0), blank_batch(config))["params"]
+    return api.UnifiedIO(config, nn.unbox(params))
 
 
 @pytest.fixture(scope="module")

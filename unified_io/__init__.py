@@ -12,7 +12,7 @@ _HOME = {
     "CheckpointError": "errors",
     "ConfigError": "errors",
     "DataError": "errors",
-    "UnifiedIO": "model",
+    "UnifiedIO": "api",
     "UnifiedIOConfig": "model",
     "UnifiedIOError": "errors",
     "from_pretrained": "api",

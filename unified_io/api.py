@@ -20,13 +20,13 @@ from unified_io.errors import CheckpointError, unknown
 from unified_io.generation.decode import decode
 from unified_io.generation.sampling import Sampler
 from unified_io.loss import token_loss
-from unified_io.model import Encoded, UnifiedIO, UnifiedIOConfig, parameter_shapes
+from unified_io.model import Encoded, Network, UnifiedIOConfig, parameter_shapes
 
 CONFIG_FILE = "config.json"
 PARAMS_FOLDER = "params"
 
 
-def from_pretrained(path: str | Path) -> "AnyToAny":
+def from_pretrained(path: str | Path) -> "UnifiedIO":
     """Loads a model that `save_pretrained` (or a finished training job) wrote.
 
     Args:
@@ -51,10 +51,10 @@ def from_pretrained(path: str | Path) -> "AnyToAny":
     import flax.linen as nn
 
     params, _ = checkpoint.load_params(folder / PARAMS_FOLDER, nn.meta.unbox(parameter_shapes(config)))
-    return AnyToAny(config, params)
+    return UnifiedIO(config, params)
 
 
-class AnyToAny:
+class UnifiedIO:
     """A model with its parameters.
 
         model = from_pretrained("runs/digits")
@@ -68,7 +68,7 @@ class AnyToAny:
     def __init__(self, config: UnifiedIOConfig, params: Any):
         self.config = config
         self.params = params
-        self._module = UnifiedIO(config)
+        self._module = Network(config)
         self._generate = jax.jit(self._generate_rows, static_argnames=("target", "length", "sampler"))
         self._score = jax.jit(self._score_rows)
         self._reconstruct = jax.jit(

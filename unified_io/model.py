@@ -1,4 +1,4 @@
-"""UnifiedIO: an encoder-decoder that reads and writes any set of modalities. Knows no modality by name.
+"""The network: an encoder-decoder that reads and writes any set of modalities. Knows no modality by name.
 
 banks -> embedders -> one gather into rows -> encoder -> decoder -> one gather a target -> heads
 """
@@ -65,7 +65,7 @@ class Encoded:
     segment_ids: Int[Array, "B S"]
 
 
-class UnifiedIO(nn.Module):
+class Network(nn.Module):
     """The any-to-any model.
 
     Attributes:
@@ -234,5 +234,5 @@ def blank_batch(config: UnifiedIOConfig, *, items: int = 1, length: int = 4) -> 
 
 def parameter_shapes(config: UnifiedIOConfig) -> Any:
     """Shapes and logical axis names (boxed) of every parameter, without making one."""
-    model = UnifiedIO(config)
+    model = Network(config)
     return jax.eval_shape(lambda: model.init(jax.random.key(0), blank_batch(config)))["params"]

@@ -11,7 +11,7 @@ from data_tasks.digits import images, judges, panels
 from data_tasks.digits.source import DigitsSource
 from data_tasks.digits.tasks import MODALITIES
 from data_tasks.digits.trial import Outcome, Trial
-from unified_io.api import AnyToAny
+from unified_io.api import UnifiedIO
 from unified_io.evaluation import environment, media, stats
 from unified_io.evaluation.report import (
     Chart,
@@ -72,7 +72,7 @@ class Report:
     """
 
     def __init__(
-        self, digits: DigitsSource, model: AnyToAny, folder: Path, count: int, budget: str, seed: int
+        self, digits: DigitsSource, model: UnifiedIO, folder: Path, count: int, budget: str, seed: int
     ):
         self._digits, self._model, self._folder, self._budget = digits, model, folder, budget
         self._seed = seed

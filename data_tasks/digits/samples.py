@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from data_tasks.digits import strokes, words
-from unified_io.api import AnyToAny
+from unified_io.api import UnifiedIO
 from unified_io.model import UnifiedIOConfig
 
 
@@ -16,7 +16,7 @@ def draw_samples(config: UnifiedIOConfig, params: Any) -> Mapping[str, np.ndarra
     Returns:
       Two strips of ten tiles: uint8 [size, 10 size, 3].
     """
-    model = AnyToAny(config, params)
+    model = UnifiedIO(config, params)
     named = [words.TEMPLATES["validation"][0].format(word=word) for word in words.WORDS]
     pictures = model.generate_batch([{"text": f"draw {name}"} for name in named], "image")
     actions = model.generate_batch([{"text": f"write {name}"} for name in named], "action")

@@ -13,7 +13,7 @@ import numpy as np
 from data_tasks.digits import judges, strokes, words
 from data_tasks.digits.source import DigitsSource
 from data_tasks.digits.tasks import MODALITIES
-from unified_io.api import AnyToAny
+from unified_io.api import UnifiedIO
 from unified_io.evaluation import boxes, media, text
 from unified_io.structures import text_to_boxes
 
@@ -85,7 +85,7 @@ class Trial:
       court: The judges.
     """
 
-    def __init__(self, digits: DigitsSource, model: AnyToAny, count: int, seed: int):
+    def __init__(self, digits: DigitsSource, model: UnifiedIO, count: int, seed: int):
         self.court = Court(digits)
         self._digits, self._model, self._count, self._seed = digits, model, count, seed
 

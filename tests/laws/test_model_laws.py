@@ -8,14 +8,14 @@ import pytest
 from tiny import featurize, tiny_batch, tiny_config, tiny_examples
 
 from unified_io.loss import total_loss
-from unified_io.model import UnifiedIO
+from unified_io.model import Network
 from unified_io.nn.transformer import stack_layers
 
 
 @pytest.fixture(scope="module")
 def model():
     config = tiny_config()
-    module = UnifiedIO(config)
+    module = Network(config)
     features = featurize(config, tiny_examples())
     batch = tiny_batch(config, features)
     params = nn.unbox(jax.jit(module.init)(jax.random.key(0), batch))["params"]
@@ -91,7 +91,7 @@ def test_absent_modality_changes_nothing_and_gets_no_gradient(model):
 def test_cached_decoding_equals_the_full_forward(model, target, sparse):
     _, _, params, _, _ = model
     config = tiny_config(sparse_patterns=sparse)
-    module = UnifiedIO(config)
+    module = Network(config)
     example = {"text": 0, "image": 1, "action": 3}[target]
     batch = tiny_batch(config, featurize(config, [tiny_examples()[example]]))
     full = jax.jit(lambda: module.apply({"params": params}, batch)[target])()
@@ -128,7 +128,7 @@ def test_scanned_layers_and_remat_equal_unrolled(model):
         ({"scan_layers": True, "remat": "full"}, scanned),
         ({"remat": "full"}, params),
     ):
-        module = UnifiedIO(tiny_config(**changes))
+        module = Network(tiny_config(**changes))
         got = jax.jit(lambda p, module=module: module.apply({"params": p}, batch))(tree)
         for name in expected:
             np.testing.assert_allclose(got[name].logits, expected[name].logits, atol=2e-5)
@@ -152,12 +152,12 @@ def test_bfloat16_is_close_and_dropout_does_something(model):
     config, module, params, features, apply = model
     batch = tiny_batch(config, features)
     expected = apply(params, batch)["text"].logits
-    half = UnifiedIO(tiny_config(dtype="bfloat16"))
+    half = Network(tiny_config(dtype="bfloat16"))
     got = jax.jit(lambda: half.apply({"params": params}, batch)["text"].logits)()
     assert got.dtype == jnp.float32
     real = batch["heads"]["text"]["weights"] > 0
     assert np.abs(np.asarray(got - expected))[real].max() < 0.3
-    noisy = UnifiedIO(tiny_config(dropout_rate=0.5))
+    noisy = Network(tiny_config(dropout_rate=0.5))
     rngs = {"dropout": jax.random.key(1)}
     dropped = jax.jit(
         lambda: noisy.apply({"params": params}, batch, deterministic=False, rngs=rngs)["text"].logits

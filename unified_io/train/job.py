@@ -15,7 +15,7 @@ from unified_io.checkpoint import Checkpoints
 from unified_io.data.budgets import Budgets
 from unified_io.errors import ConfigError
 from unified_io.loss import total_loss
-from unified_io.model import UnifiedIO, UnifiedIOConfig, blank_batch, parameter_shapes
+from unified_io.model import Network, UnifiedIOConfig, blank_batch, parameter_shapes
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
 from unified_io.train.loop import fit
@@ -144,7 +144,7 @@ class TrainJob:
         print(f"curves and samples: tensorboard --logdir={self.model_dir}")
 
     def _initial_state(self, mesh, optimizer) -> TrainState:
-        model = UnifiedIO(self.model)
+        model = Network(self.model)
 
         def init(rng):
             params = model.init(rng, blank_batch(self.model))["params"]
@@ -161,7 +161,7 @@ class TrainJob:
         return state.replace(params=pytree.from_named(named, state.params))
 
     def _loss_fn(self):
-        model = UnifiedIO(self.model)
+        model = Network(self.model)
         drops = self.model.backbone.dropout_rate > 0
 
         def loss_fn(params, batch, rng):
