@@ -329,7 +329,7 @@ def test_generate_writes_every_kind_of_file(generate, tmp_path):
     for kind, suffix in {"text": ".txt", "image": ".png", "audio": ".wav", "action": ".json"}.items():
         assert generate(f"--output={kind}", f"--out={tmp_path / kind}{suffix}")[0] == 0
     assert np.asarray(Image.open(tmp_path / "image.png")).shape == (4, 6, 3)
-    waveform, rate = sound.read_wav(tmp_path / "audio.wav")
+    waveform, rate = sound.read_file(tmp_path / "audio.wav")
     assert rate == 8000 and waveform.shape == (80, 1)
     assert json.loads((tmp_path / "action.json").read_text()) == [[0.0, 0.5, 1.0]]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unified_io.errors import ConfigError, DataError
-from unified_io.mel import MelConfig, griffin_lim, log_mel, mel_filters, mel_power
+from unified_io.mel import MelConfig, griffin_lim, log_mel, logarithm, mel_filters, mel_power, power, window
 
 TINY = MelConfig(sample_rate=8000, n_fft=256, hop=128, mels=32, fmin=0.0, fmax=4000.0, frames=64)
 
@@ -38,6 +38,20 @@ def test_power_is_librosas_with_a_symmetric_window(sound):
     power = mel_power(sound, TINY)
     assert power.dtype == np.float32
     np.testing.assert_allclose(power.T, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_power_is_that_of_a_fourier_transform_under_a_symmetric_window(sound):
+    np.testing.assert_allclose(window(256), window(256)[::-1], atol=1e-6)
+    assert window(256)[0] == 0
+    start = 10 * TINY.hop - TINY.n_fft // 2
+    frame = sound[start : start + TINY.n_fft].astype(np.float64) * np.hanning(TINY.n_fft)
+    waves = np.exp(-2j * np.pi * np.outer(np.arange(TINY.n_fft // 2 + 1), np.arange(TINY.n_fft)) / TINY.n_fft)
+    np.testing.assert_allclose(power(sound, TINY)[10], np.abs(waves @ frame) ** 2, rtol=1e-3, atol=1e-6)
+
+
+def test_the_logarithm_is_clipped_and_leaves_zeros_alone():
+    values = np.array([[0.0, 1e-9, 1e-5, 1.0, 1e9]], np.float32)
+    np.testing.assert_allclose(logarithm(values)[0], np.log([1, 1e-5, 1e-5, 1, 1e5]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("hertz", [300.0, 1000.0, 2500.0])

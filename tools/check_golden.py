@@ -45,10 +45,10 @@ CHECKS = {
     "attention_patterns": "parity.functions:attention_patterns",
     "packing_pairs": "parity.packing:packing_pairs",
     "packing_sequences": "parity.packing:packing_sequences",
-    "t5x_checkpoint": "parity.t5x:t5x_checkpoint",
-    "train_loss": "parity.t5x:train_loss",
-    "train_loss_packed": "parity.t5x:train_loss_packed",
-    "decoding": "parity.t5x:decoding",
+    "t5x_checkpoint": "parity.released:t5x_checkpoint",
+    "train_loss": "parity.released:train_loss",
+    "train_loss_packed": "parity.released:train_loss_packed",
+    "decoding": "parity.released:decoding",
 }
 
 # Fixtures without a config.json that names their kind, by what they hold: (file, key in it) -> kind.
@@ -123,9 +123,8 @@ def report(folder: Path, verdicts: list[Verdict]) -> bool:
             f"    first: {first.name}: {first.reason}, error {first.error:.3g}, allowed {first.tolerance:.3g}"
         )
         if len(failed) > 1:
-            print(
-                f"    then {len(failed) - 1} more: {', '.join(v.name for v in failed[1:9])}{' ...' if len(failed) > 9 else ''}"
-            )
+            names = [verdict.name for verdict in failed[1:9]] + ["..."] * (len(failed) > 9)
+            print(f"    then {len(failed) - 1} more: {', '.join(names)}")
     return passed
 
 

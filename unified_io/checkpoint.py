@@ -135,7 +135,7 @@ class Checkpoints:
             damage = _damage(folder, candidate)
             if damage is None:
                 named = pytree.named_leaves(target)
-                _check(folder, _stored(folder), named)
+                compare(folder, _stored(folder), named)
                 return pytree.from_named(_read(folder, named), target)
             if step is not None:
                 raise CheckpointError(f"checkpoint {folder.parent} is damaged: {damage}")
@@ -256,7 +256,7 @@ def load_params(
         name.removeprefix(prefix): leaf for name, leaf in _stored(folder).items() if name.startswith(prefix)
     }
     wanted = stored if target is None else pytree.named_leaves(target)
-    _check(folder, stored, wanted, expect_missing, expect_unused)
+    compare(folder, stored, wanted, expect_missing, expect_unused)
     loaded = {name: leaf for name, leaf in wanted.items() if name in stored}
     initialised = {name: leaf for name, leaf in wanted.items() if name not in stored}
     abstract = [name for name, leaf in initialised.items() if isinstance(leaf, jax.ShapeDtypeStruct)]
@@ -314,14 +314,22 @@ def _read(folder: Path, named: Mapping[str, Any], as_numpy: bool = False) -> dic
         return pytree.named_leaves(checkpointer.restore(epath.Path(folder), args=restore))
 
 
-def _check(
-    folder: Path,
+def compare(
+    folder: str | Path,
     stored: Mapping[str, Any],
     wanted: Mapping[str, Any],
     expect_missing: tuple[str, ...] = (),
     expect_unused: tuple[str, ...] = (),
 ) -> None:
-    """Raises CheckpointError unless the names agree, but for the expected ones, and all shapes."""
+    """Raises CheckpointError unless names and shapes agree, but for the expected ones.
+
+    Args:
+      folder: Where `stored` lies, for the message.
+      stored: What there is: anything with a shape, by name.
+      wanted: What there should be, likewise.
+      expect_missing: Patterns of wanted names that need not be there.
+      expect_unused: Patterns of names that nobody needs.
+    """
 
     def unexpected(names: Any, patterns: tuple[str, ...]) -> list[str]:
         return sorted(name for name in names if not any(re.search(pattern, name) for pattern in patterns))

@@ -17,6 +17,10 @@ VERBS = {
     "eval": ("evaluate", "score the checkpoint in model_dir"),
     "report": ("report", "write the report of the run in model_dir"),
 }
+TOOLS = {
+    "generate": "write one output of a trained model",
+    "convert": "rewrite weights: ours, the PyTorch port's (Hugging Face) or T5X's, both ways",
+}
 # Read by the libraries when they start. The scheduler for many cores costs a few per cent of speed on few.
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -65,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
-        _generate(args) if args.verb == "generate" else _run_job(args)
+        {"generate": _generate, "convert": _convert}.get(args.verb, _run_job)(args)
     except UnifiedIOError as error:
         print(f"unified-io {args.verb}: {error}", file=sys.stderr)
         return WRONG_INPUT
@@ -86,11 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "unified-io", description="Any-to-any models by gin file.", allow_abbrev=False
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="|".join([*VERBS, "generate"]))
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="|".join([*VERBS, *TOOLS]))
     for verb, (_, meaning) in VERBS.items():
         _add_gin_flags(verbs.add_parser(verb, help=meaning, formatter_class=_Help, allow_abbrev=False))
-    meaning = "write one output of a trained model"
-    _add_generate_flags(verbs.add_parser("generate", help=meaning, formatter_class=_Help, allow_abbrev=False))
+    for verb, meaning in TOOLS.items():
+        add_flags = {"generate": _add_generate_flags, "convert": _add_convert_flags}[verb]
+        add_flags(verbs.add_parser(verb, help=meaning, formatter_class=_Help, allow_abbrev=False))
     return parser
 
 
@@ -127,6 +132,36 @@ def _add_generate_flags(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="FILE", help="where to write it; text and action are printed without")
     for name, (kind, meaning) in SAMPLING.items():
         add(f"--{name}", type=kind, help=f"{meaning} (default: that of the model)")
+
+
+def _add_convert_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--from",
+        dest="source",
+        required=True,
+        metavar="FOLDER",
+        help="weights: ours, the port's or a T5X checkpoint",
+    )
+    add(
+        "--to",
+        dest="target",
+        required=True,
+        metavar="FOLDER",
+        help="where to write; appears when all is written",
+    )
+    add("--format", default="unified-io", help="what to write: unified-io, port or t5x")
+    add(
+        "--config",
+        metavar="FILE",
+        help="gin file of the model; needed for T5X, which does not say what it is",
+    )
+    add(
+        "--tokenizer",
+        metavar="FILE",
+        help="the text tokenizer to put beside the weights (LLaMA's tokenizer.model)",
+    )
+    add("--allow_pickle", action="store_true", help="also read .bin files; nothing in them is run")
 
 
 def _join_bindings(argv: Sequence[str]) -> list[str]:
@@ -200,6 +235,25 @@ def _generate(args: argparse.Namespace) -> None:
         print(value if isinstance(value, str) else json.dumps(np.asarray(value).tolist()))
     else:
         raise ConfigError(f"{args.output} can not be printed; give --out=FILE, one of {', '.join(WRITERS)}")
+
+
+def _convert(args: argparse.Namespace) -> None:
+    from unified_io.convert import folders
+
+    config = None
+    if args.config:
+        from unified_io.gin_edge import session
+
+        config = session.build_macro(session.parse([args.config], []), "MODEL")
+    folders.convert(
+        args.source,
+        args.target,
+        args.format,
+        config=config,
+        tokenizer=args.tokenizer,
+        allow_pickle=args.allow_pickle,
+    )
+    print(f"written to {args.target}")
 
 
 def _read_points(path: Path) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Token cross-entropy with z-loss and its metrics. Knows logits, tokens and weights; no modality, no one-hot."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -16,7 +18,10 @@ class TargetOutput:
 
 
 def token_loss(
-    logits: Float[Array, "*B V"], tokens: Int[Array, "*B"], z_loss: float = 1e-4
+    logits: Float[Array, "*B V"],
+    tokens: Int[Array, "*B"],
+    z_loss: float = 1e-4,
+    label_smoothing: float = 0.0,
 ) -> tuple[Float[Array, "*B"], Float[Array, "*B"]]:
     """Cross-entropy and z-loss of every token, in nats.
 
@@ -24,6 +29,8 @@ def token_loss(
       logits: Unnormalised log-probabilities; computed in float32 whatever their dtype.
       tokens: The right token of every place.
       z_loss: Weight of the squared log-normaliser, which keeps logits from drifting.
+      label_smoothing: Share of the probability that the right token leaves to all others alike. What no logits could
+        do better than is taken off, so that 0 stays the best loss.
 
     Returns:
       The cross-entropy and the z-loss term (already weighted); their sum is the loss.
@@ -34,15 +41,31 @@ def token_loss(
     log_z = jax.nn.logsumexp(logits, axis=-1)
     right = jnp.arange(logits.shape[-1]) == tokens[..., None]
     chosen = jnp.sum(jnp.where(right, logits, 0.0), axis=-1)
-    return log_z - chosen, z_loss * jnp.square(log_z)
+    cross_entropy = log_z - chosen
+    if label_smoothing:
+        others = logits.shape[-1] - 1
+        sure, each = 1.0 - label_smoothing, label_smoothing / others
+        best = sure * math.log(sure) + label_smoothing * math.log(each)
+        rest = others * log_z - (jnp.sum(logits, axis=-1) - chosen)
+        cross_entropy = sure * cross_entropy + each * rest + best
+    return cross_entropy, z_loss * jnp.square(log_z)
 
 
 def total_loss(
-    outputs: dict[str, TargetOutput], z_loss: float = 1e-4
+    outputs: dict[str, TargetOutput],
+    z_loss: float = 1e-4,
+    label_smoothing: float = 0.0,
+    divide_by: float | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """Adds up the losses of all targets, each a mean over its own real tokens.
 
     Every target counts the same, whatever its number of tokens; one without a token adds nothing.
+
+    Args:
+      outputs: What the model says, by target.
+      z_loss: See `token_loss`.
+      label_smoothing: See `token_loss`.
+      divide_by: Divides each target's summed loss instead of its own number of tokens (1 for plain sums).
 
     Returns:
       The loss, and per target `<name>/loss`, `<name>/z_loss`, `<name>/accuracy` and `<name>/tokens`.
@@ -50,8 +73,8 @@ def total_loss(
     total = jnp.zeros((), jnp.float32)
     metrics = {}
     for name, out in outputs.items():
-        cross_entropy, z_term = token_loss(out.logits, out.tokens, z_loss)
-        count = jnp.maximum(out.weights.sum(), 1.0)
+        cross_entropy, z_term = token_loss(out.logits, out.tokens, z_loss, label_smoothing)
+        count = jnp.maximum(out.weights.sum(), 1.0) if divide_by is None else divide_by
         loss, z_mean = (jnp.sum(x * out.weights) / count for x in (cross_entropy, z_term))
         hits = (jnp.argmax(out.logits, axis=-1) == out.tokens) * (out.weights > 0)
         metrics[f"{name}/loss"] = loss

@@ -78,15 +78,18 @@ def mel_filters(config: MelConfig) -> Float[np.ndarray, "bins mels"]:
 
 
 @functools.lru_cache(maxsize=8)
-def _window(length: int) -> np.ndarray:
-    # np.hanning is symmetric. The periodic window is the usual choice, but not that of the released system.
-    window = np.hanning(length).astype(np.float32)
-    window.setflags(write=False)
-    return window
+def window(length: int) -> Float[np.ndarray, " length"]:
+    """Returns the Hann window that the frames are weighted with. Treat the array as read-only.
+
+    It is symmetric: the periodic one is the usual choice, but not that of the released system.
+    """
+    weights = np.hanning(length).astype(np.float32)
+    weights.setflags(write=False)
+    return weights
 
 
-def mel_power(waveform: Float[np.ndarray, "n"], config: MelConfig) -> Float[np.ndarray, "frames mels"]:
-    """Returns the power spectrogram of a whole sound, 1 + n // hop centred frames with reflected ends.
+def power(waveform: Float[np.ndarray, "n"], config: MelConfig) -> Float[np.ndarray, "frames bins"]:
+    """Returns the power spectrum of a whole sound in 1 + n // hop centred frames with reflected ends.
 
     Raises:
       DataError: The sound is not one row of floats, or is no longer than half a window.
@@ -101,8 +104,22 @@ def mel_power(waveform: Float[np.ndarray, "n"], config: MelConfig) -> Float[np.n
         raise DataError(f"sound has {len(waveform)} samples but half a window has {half}; pad it with zeros")
     padded = np.pad(waveform.astype(np.float32), half, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, config.n_fft)[:: config.hop]
-    spectrum = np.fft.rfft(frames * _window(config.n_fft), axis=-1)
-    return (spectrum.real**2 + spectrum.imag**2) @ mel_filters(config)
+    spectrum = np.fft.rfft(frames * window(config.n_fft), axis=-1)
+    return spectrum.real**2 + spectrum.imag**2
+
+
+def mel_power(waveform: Float[np.ndarray, "n"], config: MelConfig) -> Float[np.ndarray, "frames mels"]:
+    """Returns the power spectrogram of a whole sound: `power` in mel bands.
+
+    Raises:
+      DataError: The sound is not one row of floats, or is no longer than half a window.
+    """
+    return power(waveform, config) @ mel_filters(config)
+
+
+def logarithm(mel_power: Float[np.ndarray, "frames mels"]) -> Float[np.ndarray, "frames mels"]:
+    """Returns the natural logarithm of a power spectrogram, clipped to `POWER_RANGE`; exact silence stays exactly 0."""
+    return np.where(mel_power > 0, np.log(np.clip(mel_power, *POWER_RANGE)), 0.0).astype(np.float32)
 
 
 def log_mel(waveform: Float[np.ndarray, "n"], config: MelConfig) -> Float[np.ndarray, "frames mels"]:
@@ -118,8 +135,7 @@ def log_mel(waveform: Float[np.ndarray, "n"], config: MelConfig) -> Float[np.nda
     waveform = np.asarray(waveform)[: config.samples]
     if waveform.size == 0:
         return np.zeros((config.frames, config.mels), np.float32)
-    power = mel_power(np.pad(waveform, (0, config.samples - len(waveform))), config)
-    return np.where(power > 0, np.log(np.clip(power, *POWER_RANGE)), 0.0).astype(np.float32)
+    return logarithm(mel_power(np.pad(waveform, (0, config.samples - len(waveform))), config))
 
 
 def griffin_lim(
@@ -145,9 +161,9 @@ def griffin_lim(
         raise DataError(
             f"log-mel is {log_mel.shape} but the config has [frames, {config.mels}]; give its own config"
         )
-    power = np.exp(np.clip(log_mel, *np.log(POWER_RANGE))) * (log_mel != 0)
+    powers = np.exp(np.clip(log_mel, *np.log(POWER_RANGE))) * (log_mel != 0)
     magnitude = librosa.feature.inverse.mel_to_stft(
-        power.T.astype(np.float32),
+        powers.T.astype(np.float32),
         sr=config.sample_rate,
         n_fft=config.n_fft,
         power=2.0,
@@ -159,7 +175,7 @@ def griffin_lim(
         n_iter=iterations,
         hop_length=config.hop,
         n_fft=config.n_fft,
-        window=_window(config.n_fft),
+        window=window(config.n_fft),
         pad_mode="reflect",
         random_state=0,
     )

@@ -114,10 +114,13 @@ class Network(nn.Module):
         banks = {m.name: self.target_embedders[m.name](batch["targets"][m.name]) for m in self.config.targets}
         y, angles = _rows(list(banks.values()), plan["slots"])
         streams = flatten_groups(plan["segment_ids"])
+        self_mask = masks.segments(streams, streams) & masks.causal(streams.shape[1])
+        if self.config.backbone.dynamic_masking:
+            self_mask = self_mask & self._revealed(flatten_groups(plan["slots"]), banks)
         hidden = self.decoder(
             y,
             encoded.hidden,
-            self_mask=masks.segments(streams, streams) & masks.causal(streams.shape[1]),
+            self_mask=self_mask,
             cross_mask=masks.segments(flatten_groups(plan["example_ids"]), encoded.segment_ids),
             angles=angles,
             encoded_angles=encoded.angles,
@@ -126,6 +129,14 @@ class Network(nn.Module):
         )
         groups = plan["slots"].shape[0]
         return split_groups(hidden, groups).reshape(groups, -1, hidden.shape[-1]), banks
+
+    def _revealed(self, slots: Int[Array, "B T"], banks) -> Bool[Array, "B 1 T T"]:
+        """Hides what the encoder was not shown: dynamic masking, for all targets at once."""
+        shown = jnp.concatenate([bank.shown for bank in banks.values()], axis=1)
+        rows = slots.shape[0] // shown.shape[0]
+        index = split_groups(slots, shown.shape[0]).reshape(shown.shape[0], -1)
+        shown = jnp.take_along_axis(shown, index, axis=1, mode="fill", fill_value=True)
+        return masks.revealed(shown.reshape(shown.shape[0] * rows, -1))[:, None]
 
     def _patterns(self, slots: Int[Array, "B T"], banks) -> Bool[Array, "patterns B 1 T T"] | None:
         """The sparse patterns of every target that has a grid; elsewhere everything is allowed."""

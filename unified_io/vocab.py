@@ -21,6 +21,8 @@ PAD = BOS = 0
 EOS = 1
 UNK = 2
 
+LLAMA_PIECES = 32000
+
 LOCATION_BINS = 1000
 SENTINELS = 200
 HISTORY_MARKERS = 8
@@ -99,10 +101,15 @@ class Vocabulary:
                 f"a table of size {self.size}; set size to at least {self.used_size}"
             )
 
+    @classmethod
+    def least_size(cls, base_size: int) -> int:
+        """Returns how many ids a tokenizer of `base_size` pieces needs with the special words."""
+        return base_size + len(SPECIAL_WORDS)
+
     @property
     def used_size(self) -> int:
         """How many ids mean something; ids from here to `size` pad the table."""
-        return self.base_size + len(SPECIAL_WORDS)
+        return self.least_size(self.base_size)
 
     def encode(self, text: str) -> list[int]:
         """Returns the ids of a text, without EOS."""
@@ -183,6 +190,21 @@ class Vocabulary:
         return self.special_id("<audio_input>")
 
 
+@dataclasses.dataclass(frozen=True)
+class IdsOnly(Vocabulary):
+    """A table too small for words: a model driven by token ids alone, as tiny test models are."""
+
+    @property
+    def used_size(self) -> int:
+        return self.size
+
+    def encode(self, text: str) -> list[int]:
+        raise ConfigError(f"this model's table of {self.size} ids has no words; give token ids")
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        raise ConfigError(f"this model's table of {self.size} ids has no words; read the token ids")
+
+
 @functools.lru_cache(maxsize=8)
 def _processor(path: str | None, base_size: int) -> "SentencePieceProcessor":
     """Loads a tokenizer and gives it the released order of control pieces and the special words."""
@@ -221,7 +243,9 @@ def _read(path: str | None) -> bytes:
         return importlib.resources.files("unified_io.vocabularies").joinpath("small.model").read_bytes()
     if not Path(path).is_file():
         raise ConfigError(
-            f"no vocabulary file at {path}; give the path of LLaMA's tokenizer.model (it comes with LLaMA's "
-            "weights) with base_size=32000, size=33280, or leave path out for the vocabulary of this package"
+            f"no vocabulary file at {path!r}. Released models write with LLaMA's tokenizer.model, which they may not "
+            "bring along: take it from the weights of LLaMA or LLaMA-2 (any size; one file of 500 kB), then put it "
+            "into the model's folder, or give from_pretrained(..., tokenizer=PATH). For another vocabulary set its "
+            "path, base_size and size; a path of None is the small one of this package"
         )
     return Path(path).read_bytes()

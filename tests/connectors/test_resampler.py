@@ -1,5 +1,7 @@
 """The perceiver resampler: released trees and sizes, and laws of a connector."""
 
+import dataclasses
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,8 +9,10 @@ import numpy as np
 import pytest
 
 from unified_io.connectors.resampler import Resampler, ResamplerConfig
+from unified_io.errors import ConfigError
 
 CONFIG = ResamplerConfig(width=8, num_heads=2, head_dim=4, mlp_dim=12, num_latents=3)
+MIXED = dataclasses.replace(CONFIG, cross_attention_layers=(0,))
 
 # config, size of the whole history embedder of an image, width of the backbone
 RELEASED = {
@@ -75,8 +79,38 @@ def test_masked_tokens_and_order_change_nothing(inputs, run):
     assert np.abs(run(tokens.at[0, 1].set(9.0), mask) - wanted)[0].max() > 1e-3
 
 
+def test_layers_that_look_at_the_latents():
+    tree = shapes(MIXED)
+    assert tree["layers_0/xattention/query/kernel"] == tree["layers_1/attention/query/kernel"] == (8, 8)
+    assert tree["layers_1/attention/key_norm/scale"] == (4,)
+    assert (
+        tree["layers_1/pre_attention_layer_norm/scale"] == tree["layers_1/pre_mlp_layer_norm/scale"] == (8,)
+    )
+    assert not any("layers_1/xattention" in name or "layers_0/attention" in name for name in tree)
+
+
+def test_the_latents_of_such_a_layer_see_each_other(inputs):
+    """A latent that changes reaches the others through layer 1, and no other way."""
+
+    def reached(config):
+        resampler = Resampler(config)
+        params = resampler.init(jax.random.key(0), *inputs)
+        latents = params["params"]["resampler_latents"].unbox()
+        changed = {"params": {**params["params"], "resampler_latents": latents.at[0].add(1.0)}}
+        run = jax.jit(lambda params: resampler.apply(params, *inputs))
+        return np.abs(run(params) - run(changed))[:, 1:].max()
+
+    assert reached(CONFIG) == 0
+    assert reached(MIXED) > 1e-4
+
+
+def test_an_index_that_is_no_layer_is_refused():
+    with pytest.raises(ConfigError, match="cross_attention_layers .* 0 to 1"):
+        dataclasses.replace(CONFIG, cross_attention_layers=[0, 2])
+
+
 def test_bfloat16(inputs):
-    config = ResamplerConfig(width=8, num_heads=2, head_dim=4, mlp_dim=12, num_latents=3, dtype="bfloat16")
+    config = dataclasses.replace(MIXED, dtype="bfloat16")
     out, params = jax.eval_shape(lambda: Resampler(config).init_with_output(jax.random.key(0), *inputs))
     assert out.dtype == jnp.bfloat16
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}

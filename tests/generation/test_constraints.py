@@ -18,9 +18,12 @@ def mask(*ids):
     return np.isin(np.arange(V), ids)
 
 
+UNWRITTEN = jnp.zeros((2, 9), jnp.int32)
+
+
 def allowed(constraint, index, logits=None):
     logits = jnp.zeros((2, V)) if logits is None else logits
-    return np.isfinite(jax.jit(constraint)(logits, jnp.asarray(index)))
+    return np.isfinite(jax.jit(constraint)(logits, jnp.asarray(index), UNWRITTEN))
 
 
 def test_allow_and_below():
@@ -31,7 +34,7 @@ def test_allow_and_below():
 
 def test_what_is_allowed_keeps_its_logit():
     logits = jnp.asarray(np.random.default_rng(0).normal(size=(3, V)), jnp.float32)
-    out = np.asarray(constraints.allow(MEMBERS)(logits, jnp.asarray(0)))
+    out = np.asarray(constraints.allow(MEMBERS)(logits, jnp.asarray(0), UNWRITTEN))
     np.testing.assert_array_equal(out[:, MEMBERS], logits[:, MEMBERS])
     assert np.all(out[:, ~MEMBERS] == -np.inf)
 
@@ -90,7 +93,51 @@ def test_groups_are_whole_and_nothing_else_is_written():
     assert len(lengths) > 3
 
 
+def test_repetition_lowers_what_this_row_has_written():
+    logits = np.random.default_rng(2).normal(size=(3, V)).astype(np.float32)
+    tokens = np.array([[4, 7, 9, 0], [4, 4, 7, 0], [0, 5, 9, 0]])  # the last two places are not written yet
+    expected = logits.copy()
+    for row, id in ((0, 4), (0, 7), (1, 4), (2, 0), (2, 5)):
+        expected[row, id] *= 1 / 1.5 if logits[row, id] > 0 else 1.5
+    out = jax.jit(constraints.repetition(1.5))(logits, jnp.asarray(2), tokens)
+    np.testing.assert_allclose(out, expected, rtol=1e-6)
+    np.testing.assert_array_equal(constraints.repetition(1.0)(logits, 2, tokens), logits)
+    forbidden = constraints.chain(constraints.allow(MEMBERS), constraints.repetition(1.5))(logits, 2, tokens)
+    assert np.all(np.asarray(forbidden)[:, ~MEMBERS] == -np.inf)
+
+
+def test_repetition_is_told_what_was_written():
+    """Of nearly flat logits, a penalty writes every token once before it writes one again."""
+
+    def step(state, ids, index):
+        return state, state
+
+    state = jnp.asarray(np.random.default_rng(3).uniform(1, 1.1, size=(4, V)), jnp.float32)
+
+    def write(constraint):
+        return decode(
+            step,
+            state,
+            batch_size=4,
+            length=V + 1,
+            sampler=Sampler(temperature=0.0),
+            rng=jax.random.key(0),
+            constraint=constraint,
+        )
+
+    free, _ = write(None)
+    tokens, log_probs = write(constraints.repetition(1.5))
+    best = np.argsort(-np.asarray(state), axis=1)
+    np.testing.assert_array_equal(free, np.repeat(best[:, :1], V + 1, axis=1))
+    np.testing.assert_array_equal(tokens, np.concatenate([best, best[:, :1]], axis=1))
+    unpenalised = np.take_along_axis(np.asarray(jax.nn.log_softmax(state)), np.asarray(tokens), axis=1)
+    np.testing.assert_allclose(log_probs, unpenalised.sum(axis=1), rtol=1e-5)
+
+
 def test_mistakes_are_named():
+    for penalty in (0.5, 0, -1, np.inf, np.nan):
+        with pytest.raises(ConfigError, match="repetition penalty"):
+            constraints.repetition(penalty)
     with pytest.raises(ConfigError, match="wanted a bool mask"):
         constraints.allow(np.array([3, 4]))
     with pytest.raises(ConfigError, match="mask 1 of the schedule allows no token"):

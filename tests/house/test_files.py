@@ -21,7 +21,7 @@ MACHINE_PATHS = re.compile(
     r"(?<![\w.])/(?:" + "|".join(["root", "home", "opt", "work", "farm"]) + r")/[A-Za-z]"
 )
 UNSAFE = re.compile(
-    r"(?<![\w.])(?:pickle\.loads?|marshal\.loads?|torch\.load|yaml\.load|eval|exec|compile)\(|allow_pickle=True"
+    r"(?<![\w.])(?:pickle\.loads?|marshal\.loads?|torch\.load|yaml\.load|eval|exec|compile)\(|np\.load\([^)]*allow_pickle=True"
 )
 SOFT = re.compile(r"except(?: Exception)?:\s*pass|assert True|TODO|FIXME|^\s*except:", re.M)
 

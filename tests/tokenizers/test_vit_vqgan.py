@@ -10,8 +10,15 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
+from unified_io import configuration
 from unified_io.errors import ConfigError, DataError
-from unified_io.tokenizers.vit_vqgan import PatchProjection, ViTVQGAN, ViTVQGANConfig, sincos_table
+from unified_io.tokenizers.vit_vqgan import (
+    PatchProjection,
+    TrunkConfig,
+    ViTVQGAN,
+    ViTVQGANConfig,
+    sincos_table,
+)
 
 TINY = ViTVQGANConfig(
     width=8, num_heads=2, head_dim=4, num_layers=1, mlp_dim=8, patch=2, codebook_size=32, code_dim=4, frames=6, mels=4
@@ -84,6 +91,24 @@ def test_training_sees_what_encode_and_decode_do(tiny):
     np.testing.assert_allclose(np.linalg.norm(out.z, axis=-1), 1.0, rtol=1e-5)
 
 
+def test_the_decoder_may_have_other_sizes(tiny):
+    trunk = TrunkConfig(width=12, num_heads=3, head_dim=2, num_layers=2, mlp_dim=10)
+    config = dataclasses.replace(TINY, decoder=trunk)
+    model, params, spectrograms = build(config)
+    shapes, same = (
+        {"/".join(path): leaf.shape for path, leaf in traverse_util.flatten_dict(tree["params"]).items()}
+        for tree in (params, tiny[1])
+    )
+    halves = [{name: s for name, s in x.items() if name.startswith("encoder")} for x in (shapes, same)]
+    assert halves[0] == halves[1]
+    last = "decoder/Transformer_0/encoderblock_1"
+    assert shapes[f"{last}/MultiHeadDotProductAttention_0/query/kernel"] == (12, 6)
+    assert shapes[f"{last}/MlpBlock_0/DenseGeneral_0/kernel"] == (12, 10)
+    assert shapes["decoder/ConvTranspose_0/kernel"] == (2, 2, 12, 1)
+    assert model.apply(params, spectrograms).media.shape == spectrograms.shape
+    assert configuration.from_json(configuration.to_json(config)) == config
+
+
 @pytest.mark.parametrize(("time", "mel"), [(0, 0), (0, 1), (1, 0), (2, 1)])
 def test_codes_run_through_time(blind, time, mel):
     """On a grid of 3 times and 2 mels, code `2 * time + mel` belongs to the patch at (time, mel)."""
@@ -140,3 +165,5 @@ def test_errors_say_what_to_do(tiny):
         ViTVQGANConfig(frames=60)
     with pytest.raises(ConfigError, match="multiple of 4"):
         ViTVQGANConfig(width=30)
+    with pytest.raises(ConfigError, match="multiple of 4"):
+        ViTVQGANConfig(decoder=TrunkConfig(width=30))

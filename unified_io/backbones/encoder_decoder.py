@@ -24,6 +24,8 @@ class BackboneConfig(BlockConfig):
         after the other, parameters under `layers_0`, `layers_1`, ….
       remat: "full" recomputes each block on the way back, "none" keeps everything.
       sparse_patterns: The decoder takes a mask a pattern (row, column, convolution) and each layer its own.
+      dynamic_masking: Decoder inputs whose pixels or sound the encoder was not shown see only themselves. Both are
+        off in the released models, on in their paper.
     """
 
     num_encoder_layers: int
@@ -31,6 +33,7 @@ class BackboneConfig(BlockConfig):
     scan_layers: bool = True
     remat: str = "none"
     sparse_patterns: bool = False
+    dynamic_masking: bool = False
 
     def __post_init__(self):
         super().__post_init__()

@@ -1,7 +1,8 @@
-"""Which tokens may come next: functions (logits, step) -> logits, -inf where a token is forbidden.
+"""Which tokens may come next: functions (logits, index, tokens) -> logits, -inf where a token is forbidden.
 
-At every step at least one token must stay allowed. Build a constraint once and keep it: it is a new function
-each time.
+`index` is the step, `tokens` what the rows have written: of `tokens[:, :index]`, and no more, a constraint may
+make use. It lowers logits and raises none, and leaves at least one token allowed at every step. Build a constraint
+once and keep it: it is a new function each time.
 """
 
 from collections.abc import Callable
@@ -13,15 +14,15 @@ from jaxtyping import Array, Bool, Float, Int
 
 from unified_io.errors import ConfigError
 
-Constraint = Callable[[Float[Array, "B V"], Int[Array, ""]], Float[Array, "B V"]]
+Constraint = Callable[[Float[Array, "B V"], Int[Array, ""], Int[Array, "B length"]], Float[Array, "B V"]]
 
 
 def chain(*constraints: Constraint) -> Constraint:
     """Applies constraints one after the other: a token must be allowed by all of them."""
 
-    def apply(logits, index):
+    def apply(logits, index, tokens):
         for constraint in constraints:
-            logits = constraint(logits, index)
+            logits = constraint(logits, index, tokens)
         return logits
 
     return apply
@@ -35,7 +36,7 @@ def allow(ids: Bool[np.ndarray, " V"]) -> Constraint:
 def below(limit: int) -> Constraint:
     """Forbids ids from `limit` up, e.g. the rows that only pad an embedding table."""
 
-    def apply(logits, index):
+    def apply(logits, index, tokens):
         return jnp.where(jnp.arange(logits.shape[-1])[None] < limit, logits, -jnp.inf)
 
     return apply
@@ -45,7 +46,7 @@ def forbid_before(step: int, ids: Bool[np.ndarray, " V"]) -> Constraint:
     """Forbids ids until `step`, e.g. EOS before 1: at least one token."""
     ids = _mask(ids, 1)
 
-    def apply(logits, index):
+    def apply(logits, index, tokens):
         return jnp.where(ids[None] & (index < step), -jnp.inf, logits)
 
     return apply
@@ -63,7 +64,7 @@ def schedule(masks: Bool[np.ndarray, "n V"], repeat: bool = False) -> Constraint
     if not masks.any(axis=1).all():
         raise ConfigError(f"mask {np.argmin(masks.any(axis=1))} of the schedule allows no token at all")
 
-    def apply(logits, index):
+    def apply(logits, index, tokens):
         allowed = jnp.asarray(masks)[index % len(masks)]
         return jnp.where((allowed | (not repeat and index >= len(masks)))[None], logits, -jnp.inf)
 
@@ -88,9 +89,35 @@ def prefer(members: Bool[np.ndarray, " V"], threshold: float) -> Constraint:
     """
     members = _mask(members, 1)
 
-    def apply(logits, index):
+    def apply(logits, index, tokens):
         probability = jnp.sum(jnp.where(members[None], jax.nn.softmax(logits), 0), axis=-1, keepdims=True)
         return jnp.where(members[None] | (probability <= threshold), logits, -jnp.inf)
+
+    return apply
+
+
+def repetition(penalty: float) -> Constraint:
+    """Makes less likely what a row has written before: its logit is divided by `penalty`, a negative one multiplied.
+
+    The token given to the first step does not count.
+
+    Args:
+      penalty: 1 changes nothing; 1.5 in the released demo.
+
+    Raises:
+      ConfigError: The penalty is below 1, which would be a reward.
+
+    Source: Keskar et al. 2019 (CTRL), section 4.1. The released JAX code penalises the last token only.
+    """
+    if not 1 <= penalty < np.inf:
+        raise ConfigError(f"repetition penalty {penalty} is not a number from 1 (no penalty) up")
+
+    def apply(logits, index, tokens):
+        rows, size = logits.shape
+        done = jnp.arange(tokens.shape[1])[None] < index
+        ids = jnp.where(done, tokens, size)  # what is not written yet falls outside, and is dropped
+        written = jnp.zeros(logits.shape, bool).at[jnp.arange(rows)[:, None], ids].set(True, mode="drop")
+        return jnp.where(written, jnp.where(logits > 0, logits / penalty, logits * penalty), logits)
 
     return apply
 

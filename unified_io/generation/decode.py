@@ -69,7 +69,7 @@ def decode(
     def step(loop: _Loop) -> _Loop:
         logits, state = step_fn(loop.state, loop.ids, loop.index)
         logits = logits.astype(jnp.float32)
-        allowed = logits if constraint is None else constraint(logits, loop.index)
+        allowed = logits if constraint is None else constraint(logits, loop.index, loop.tokens)
         step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, loop.index)
         ids = jnp.where(loop.finished, PAD_ID, sampler(allowed, step_keys))
         chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), ids[:, None], axis=-1)[:, 0]

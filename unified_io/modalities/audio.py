@@ -52,11 +52,30 @@ class AudioInput(MediaInput):
         return self.mel.frames, self.mel.mels
 
     def read(self, value: Any) -> np.ndarray:
-        return log_mel(sound.read(value, self.mel.sample_rate), self.mel)
+        """Reads the last segment of a sound; what comes before it is history, see `read_segments`."""
+        return self.read_segments(value)[-1]
+
+    def read_segments(self, value: Any, seconds: float | None = None) -> np.ndarray:
+        """Reads all of a sound as log-mels [N, frames, mels]: the last one is the input, the others are its history.
+
+        Args:
+          value: A path, the bytes of a file, a waveform, or a waveform and its sample rate.
+          seconds: Length of a segment; None is that of a spectrogram. See `sound.segments`.
+        """
+        waveform = sound.read(value, self.mel.sample_rate)
+        return np.stack(
+            [log_mel(segment, self.mel) for segment in sound.segments(waveform, self.mel, seconds)]
+        )
 
     def pixels(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         spectrogram = _fit(raw, self.size)
         return ((spectrogram - self.mean) / self.std)[:, :, None], spectrogram != 0
+
+    def place(self, raw: np.ndarray, keep: np.ndarray) -> np.ndarray:
+        if np.shape(keep) != np.shape(raw):
+            raise DataError(f"a mask {np.shape(keep)} of a log-mel {np.shape(raw)}; give both the same shape")
+        keep = np.asarray(keep, bool)[: self.size[0]]
+        return np.pad(keep, ((0, self.size[0] - len(keep)), (0, 0)))
 
     def encoder(self, config: Any) -> nn.Module:
         return AudioSpectrogramTransformer(self.ast)

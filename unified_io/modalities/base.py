@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from unified_io.errors import ConfigError
 from unified_io.generation.sampling import Sampler
@@ -25,6 +25,7 @@ class Field:
     meaning: str
 
 
+# A mask is as large as the image or spectrogram that it belongs to.
 FIELDS: dict[str, Field] = {
     "text_inputs": Field((), "string", "the prompt, paradigm prefix included; '' is absent"),
     "text_targets": Field((), "string", "the answer to write; '' is absent"),
@@ -32,7 +33,11 @@ FIELDS: dict[str, Field] = {
     "image_input_masks": Field((None, None), "bool", "pixels the encoder may see; empty means all"),
     "image_targets": Field((None, None, 3), "float32", "pixels [h, w, 3] in [0, 1] to draw"),
     "image_target_masks": Field((None, None), "bool", "pixels that count as target; empty means all"),
-    "image_history_inputs": Field((None, None, None, 3), "float32", "earlier frames [n, h, w, 3] in [0, 1]"),
+    "image_history_inputs": Field(
+        (None, None, None, 3),
+        "float32",
+        "earlier frames [n, h, w, 3], or a list of frames",
+    ),
     "audio_inputs": Field((None, None), "float32", "natural-log mel [frames, mels]; exact zeros are silence"),
     "audio_input_masks": Field((None, None), "bool", "spectrogram bins the encoder may see; empty means all"),
     "audio_targets": Field((None, None), "float32", "natural-log mel [frames, mels] to speak"),
@@ -61,11 +66,13 @@ class InputSequence:
 
 @struct.dataclass
 class TargetSequence:
-    """A bank of target tokens: what the decoder reads at each place, and what it should write there."""
+    """A bank of target tokens: what the decoder reads at each place, what it should write there, and whether the
+    encoder was shown what it reads."""
 
     embeddings: Float[Array, "G N D"]
     angles: Float[Array, "G N half"]
     tokens: Int[Array, "G N"]
+    shown: Bool[Array, "G N"]
 
 
 Features = dict[str, np.ndarray]

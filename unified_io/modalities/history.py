@@ -14,6 +14,7 @@ from unified_io.modalities.base import Embedder, Features, FeatureSpec, InputSeq
 from unified_io.modalities.media import MediaInput, encode_media
 from unified_io.nn.dense import Dense
 from unified_io.nn.rope import angles_2d
+from unified_io.preprocess.sources import is_source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,12 @@ class History(Modality):
         frame = FeatureSpec((), "int32", "which frame, from 0")
         return {**self.media.features(), "frames": frame}
 
+    def read(self, value: Any) -> list[np.ndarray]:
+        """Reads a list of frames, each as its media does (paths, arrays); they may differ in size."""
+        if is_source(value):
+            raise DataError(f"{self.name} is one file; give a list of frames, e.g. those of `video.read`")
+        return [self.media.read(frame) for frame in value]
+
     def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
         raw = example.get(self.fields[0])
         if raw is None or not len(raw):
@@ -58,7 +65,10 @@ class History(Modality):
             raise DataError(
                 f"{self.fields[0]} must hold frames along its first axis, got shape {np.shape(raw)}"
             )
-        items = [self.media.item(frame) for frame in raw[-self.max_frames :]]
+        items = [
+            self.media.item(frame, seed=(seed, *self.name.encode(), index))
+            for index, frame in enumerate(raw[-self.max_frames :])
+        ]
         features = {key: np.stack([item[key] for item in items]) for key in items[0]}
         return {**features, "frames": np.arange(len(items), dtype=np.int32)}
 

@@ -7,14 +7,25 @@ import flax.linen as nn
 import numpy as np
 
 from unified_io.encoders.vit import Vit, VitConfig
-from unified_io.errors import ConfigError
+from unified_io.errors import ConfigError, DataError
+from unified_io.modalities.base import Features
 from unified_io.modalities.media import CodeTarget, MediaInput
 from unified_io.preprocess import image_ops
+from unified_io.preprocess.patches import patch_mask
+from unified_io.preprocess.placement import Placement
 from unified_io.tokenizers.vqgan import VQGAN, VQGANConfig
 
 # The statistics CLIP was trained with; the ViT of every released model expects them.
 CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 CLIP_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+
+
+def _mask_of(raw: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    if np.shape(mask) != np.shape(raw)[:2]:
+        raise DataError(
+            f"a mask {np.shape(mask)} of an image {np.shape(raw)}; give both the same height and width"
+        )
+    return np.asarray(mask, bool)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +55,16 @@ class ImageInput(MediaInput):
     def read(self, value: Any) -> np.ndarray:
         return image_ops.read(value)
 
+    def placement(self, raw: np.ndarray) -> Placement:
+        """Where a picture lies in the padded square; it takes what a model says of the square back to the picture."""
+        return Placement.fit(np.shape(raw)[:2], self.size)
+
     def pixels(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         padded, mask, _ = image_ops.resize_and_pad(image_ops.as_float(raw), self.size)
         return (padded - CLIP_MEAN) / CLIP_STD, mask
+
+    def place(self, raw: np.ndarray, keep: np.ndarray) -> np.ndarray:
+        return image_ops.lay(_mask_of(raw, keep), self.placement(raw))
 
     def encoder(self, config: Any) -> nn.Module:
         return Vit(self.vit)
@@ -56,11 +74,16 @@ class ImageInput(MediaInput):
 class ImageTarget(CodeTarget):
     """The picture to draw, as codes of a frozen VQGAN.
 
+    A picture of the size of the example's input picture lies in its square as that one does, to the pixel, and takes no
+    colours but its own: labels, depths and masks are drawn in colours that must not mix.
+
     Attributes:
       vqgan: The tokenizer; its resolution is the picture's size.
+      input_resolution: Side of the input picture's padded square, pixels; None places every target on its own.
     """
 
     vqgan: VQGANConfig = VQGANConfig()
+    input_resolution: int | None = 384
 
     def __post_init__(self):
         if self.vqgan.codebook_size + 2 > self.vocab_size:
@@ -86,9 +109,31 @@ class ImageTarget(CodeTarget):
         side = self.vqgan.resolution // self.vqgan.stride
         return side, side
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return "image_targets", "image_target_masks"
+
     def pixels(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         padded, mask, _ = image_ops.resize_and_pad(image_ops.as_float(raw), self.shape[:2])
         return padded * 2.0 - 1.0, mask
+
+    def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
+        raw, keep, seen = (example.get(name) for name in (*self.fields, "image_inputs"))
+        if raw is None or not np.size(raw):
+            return self.empty()
+        array, mask, side = *self.pixels(raw), self.vqgan.resolution
+        if self.input_resolution is not None and np.shape(seen)[:2] == np.shape(raw)[:2]:
+            side = self.input_resolution
+            array = self._place(image_ops.as_float(raw), side) * 2.0 - 1.0
+            mask = self._place(np.ones(np.shape(raw)[:2], bool), side)
+        if keep is not None and np.size(keep):
+            mask = mask & self._place(_mask_of(raw, keep), side)
+        return self.item(array, patch_mask(mask, self.code_grid))
+
+    def _place(self, array: np.ndarray, side: int) -> np.ndarray:
+        """Lays an array in a padded square of `side`, then in the tokenizer's, both by nearest neighbour."""
+        square = image_ops.lay(array, Placement.fit(array.shape[:2], (side, side)))
+        return image_ops.resize_nearest(square, self.shape[:2])
 
     def tokenizer(self) -> nn.Module:
         return VQGAN(self.vqgan)

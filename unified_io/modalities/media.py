@@ -2,14 +2,16 @@
 tokenizer on the way out. Knows neither pixels nor mels."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
+from unified_io.errors import ConfigError
 from unified_io.generation.sampling import Sampler
 from unified_io.modalities.base import (
     Embedder,
@@ -20,6 +22,7 @@ from unified_io.modalities.base import (
     TargetModality,
     TargetSequence,
 )
+from unified_io.nn import masks
 from unified_io.nn.dense import Dense
 from unified_io.nn.embed import Embed
 from unified_io.nn.rope import angles_2d
@@ -36,11 +39,23 @@ class MediaInput(Modality):
       patch: Side of a square patch.
       position_scale: Factor on the rotary coordinates (4/3 in the released models).
       frozen: Stop the gradient at the encoder's output.
+      samples: Patches of an item, drawn anew for every seed, real ones first: a number, a part (a float), None for all.
     """
 
     patch: int = 16
     position_scale: float = 1.0
     frozen: bool = True
+    samples: int | float | None = None
+
+    def __post_init__(self):
+        if self.samples is None:
+            return
+        most = 1.0 if isinstance(self.samples, float) else self.grid[0] * self.grid[1]
+        if not 0 < self.samples <= most:
+            raise ConfigError(
+                f"samples is {self.samples} of {self.grid[0]}x{self.grid[1]} patches; give a number of patches, "
+                "a float up to 1.0 as the part of them, or None for all"
+            )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,7 +74,10 @@ class MediaInput(Modality):
 
     @property
     def slot_size(self) -> int:
-        return self.grid[0] * self.grid[1]
+        total = self.grid[0] * self.grid[1]
+        if isinstance(self.samples, float):
+            return max(1, int(self.samples * total))
+        return total if self.samples is None else self.samples
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -68,7 +86,7 @@ class MediaInput(Modality):
     def features(self) -> dict[str, FeatureSpec]:
         dim = self.patch * self.patch * self.channels
         return {
-            "patches": FeatureSpec((self.slot_size, dim), "float32", "normalised patches, row-major"),
+            "patches": FeatureSpec((self.slot_size, dim), "float32", "normalised patches"),
             "mask": FeatureSpec((self.slot_size,), "bool", "patches the encoder may see"),
             "positions": FeatureSpec((self.slot_size,), "int32", "index of the patch on the grid"),
         }
@@ -77,23 +95,42 @@ class MediaInput(Modality):
         """Turns the raw field into a normalised array of `size` and the mask of its real pixels."""
         raise TypeError(f"{type(self).__name__} must define pixels")
 
-    def item(self, raw: np.ndarray, keep: np.ndarray | None = None) -> Features:
-        """Features of one picture; `keep` is an optional pixel mask of what may be seen."""
+    def place(self, raw: np.ndarray, keep: np.ndarray) -> Bool[np.ndarray, "H W"]:
+        """Lays a mask of the raw field's shape out as `pixels` does the raw field."""
+        raise TypeError(f"{type(self).__name__} must define place")
+
+    def item(
+        self, raw: np.ndarray, keep: np.ndarray | None = None, *, seed: int | Sequence[int] = 0
+    ) -> Features:
+        """Features of one picture.
+
+        Args:
+          raw: The raw field.
+          keep: Mask of the raw field's shape of what may be seen; None or an empty one is all.
+          seed: Seeds the choice of patches, where not all are taken.
+
+        Source: the released preprocessing; but there a picture can be too thin for the rule of `patch_mask` to see it.
+        """
         array, mask = self.pixels(raw)
-        mask = patch_mask(mask, self.grid)
-        if keep is not None and np.size(keep):
-            mask = mask & patch_mask(np.asarray(keep, bool), self.grid)
-        return {
-            "patches": patchify(array, self.patch),
-            "mask": mask,
-            "positions": np.arange(self.slot_size, dtype=np.int32),
-        }
+        seen = mask & self.place(raw, keep) if keep is not None and np.size(keep) else mask
+        real = patch_mask(seen, self.grid)
+        if not patch_mask(mask, self.grid).any():
+            real = patchify(seen[:, :, None], self.patch).any(axis=1)
+        chosen = self._choose(real, seed)
+        return {"patches": patchify(array, self.patch)[chosen], "mask": real[chosen], "positions": chosen}
+
+    def _choose(self, real: Bool[np.ndarray, " P"], seed: int | Sequence[int]) -> Int[np.ndarray, " n"]:
+        """Which patches an item holds: all of them in order, or a random part, real ones first."""
+        if self.slot_size == len(real):
+            return np.arange(len(real), dtype=np.int32)
+        order = np.random.default_rng(seed).permutation(len(real)).astype(np.int32)
+        return order[np.argsort(~real[order], kind="stable")][: self.slot_size]
 
     def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
         raw = example.get(self.fields[0])
         if raw is None or not np.size(raw):
             return self.empty()
-        item = self.item(raw, example.get(self.fields[1]))
+        item = self.item(raw, example.get(self.fields[1]), seed=(seed, *self.name.encode()))
         return {key: value[None] for key, value in item.items()}
 
     def slots(self, features: Features) -> np.ndarray:
@@ -197,6 +234,8 @@ class CodeTarget(TargetModality):
         return {
             "pixels": FeatureSpec(self.shape, "float32", "normalised array for the tokenizer"),
             "mask": FeatureSpec((self.slot_size,), "bool", "codes that are real"),
+            "hidden": FeatureSpec((self.slot_size,), "bool", "codes whose pixels the encoder was not shown"),
+            "weights": FeatureSpec((self.slot_size,), "float32", "how much each code counts in the loss"),
         }
 
     def pixels(self, raw: np.ndarray) -> tuple[Float[np.ndarray, "H W C"], np.ndarray]:
@@ -208,10 +247,22 @@ class CodeTarget(TargetModality):
         if raw is None or not np.size(raw):
             return self.empty()
         array, mask = self.pixels(raw)
-        return {"pixels": array[None], "mask": patch_mask(mask, self.code_grid)[None]}
+        return self.item(array, patch_mask(mask, self.code_grid))
+
+    def item(self, array: np.ndarray, real: np.ndarray) -> Features:
+        """Features of one picture whose `real` codes all count, none of which the encoder lacks."""
+        return {
+            "pixels": array[None],
+            "mask": real[None],
+            "hidden": np.zeros((1, self.slot_size), bool),
+            "weights": real[None].astype(np.float32),
+        }
 
     def slots(self, features: Features) -> np.ndarray:
         return features["mask"]
+
+    def weights(self, features: Features) -> np.ndarray:
+        return features["weights"] * features["mask"]
 
     @property
     def sampler(self) -> Sampler:
@@ -247,7 +298,9 @@ class CodeTargetEmbedder(Embedder):
         positions = jnp.broadcast_to(jnp.arange(tokens.shape[-1]), tokens.shape)
         embeddings, angles = self.embed(inputs, positions)
         flat = lambda x: x.reshape(groups, -1, *x.shape[3:])  # noqa: E731
-        return TargetSequence(flat(embeddings), flat(angles), flat(tokens))
+        return TargetSequence(
+            flat(embeddings), flat(angles), flat(tokens), flat(masks.shown(features["hidden"]))
+        )
 
     def embed(
         self, tokens: Int[Array, "*B"], positions: Int[Array, "*B"]

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import flax.linen as nn
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -149,7 +150,7 @@ class TextTargetEmbedder(Embedder):
 
     def __call__(self, features: dict[str, Array]) -> TargetSequence:
         embeddings, angles = self.embed(features["inputs"], features["positions"])
-        return TargetSequence(embeddings, angles, features["tokens"])
+        return TargetSequence(embeddings, angles, features["tokens"], jnp.ones(angles.shape[:2], bool))
 
     def embed(
         self, tokens: Int[Array, "*B"], positions: Int[Array, "*B"]

@@ -130,6 +130,26 @@ def decoder_patterns(num_layers: int) -> Int[np.ndarray, "N"]:
     return np.array([decoder_pattern(layer, num_layers) for layer in range(num_layers)], np.int32)
 
 
+def shown(hidden: Bool[Array, "*B L"]) -> Bool[Array, "*B L"]:
+    """Whether the encoder was shown the token that each decoder input holds; input k holds token k - 1.
+
+    hidden 0 1 0 0  ->  1 1 0 1
+    """
+    return jnp.concatenate([jnp.ones_like(hidden[..., :1]), ~hidden[..., :-1]], axis=-1)
+
+
+def revealed(shown: Bool[Array, "*B L"]) -> Bool[Array, "*B L L"]:
+    """Inputs that were shown look at each other; one that was not looks only at itself, and nobody else at it.
+
+    shown 1 1 0 1:
+        x x . x
+        x x . x
+        . . x .
+        x x . x
+    """
+    return (shown[..., :, None] & shown[..., None, :]) | jnp.eye(shown.shape[-1], dtype=bool)
+
+
 def denoising(hidden: Bool[Array, "*B L"]) -> Bool[Array, "*B L L"]:
     """Keeps what the encoder could not see away from the decoder's input (dynamic masking).
 
@@ -144,5 +164,4 @@ def denoising(hidden: Bool[Array, "*B L"]) -> Bool[Array, "*B L L"]:
 
     Source: Unified-IO 2, section 3.3 (dynamic masking); released checkpoints ran without it.
     """
-    shown = jnp.concatenate([jnp.ones_like(hidden[..., :1]), ~hidden[..., :-1]], axis=-1)
-    return (shown[..., :, None] & shown[..., None, :]) | jnp.eye(hidden.shape[-1], dtype=bool)
+    return revealed(shown(hidden))

@@ -1,76 +1,159 @@
-"""Images resized and padded to the network's square, and back. Pure NumPy, pixels [h, w, 3] float32 in [0, 1]."""
+"""Images read, resized and padded to the network's square, and back. Pure NumPy, pixels [h, w, 3] float32 in [0, 1]."""
 
-import dataclasses
 import functools
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Shaped
 
 from unified_io.errors import DataError
+from unified_io.preprocess.placement import Placement
+from unified_io.preprocess.sources import is_source, opened
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from scipy import sparse
 
 MAX_PIXELS = 64_000_000
+MAX_SIDE = 65_535  # the longest of a JPEG
+
+# What we let Pillow decode: formats of pictures. Some others that it knows start programs (EPS) or open further files.
+FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 
 
-@dataclasses.dataclass(frozen=True)
-class Placement:
-    """Where a source image ended up in the padded square; enough to undo it.
+def read(value: Any) -> Float[np.ndarray, "h w 3"]:
+    """Reads an image: a path, the bytes of a file, an array (see `as_float`) or a Pillow image.
 
-    Attributes:
-      source: Height and width of the source image, pixels.
-      scaled: Height and width after scaling.
-      top: Rows of padding above.
-      left: Columns of padding to the left.
-    """
-
-    source: tuple[int, int]
-    scaled: tuple[int, int]
-    top: int
-    left: int
-
-
-def as_float(image: np.ndarray) -> Float[np.ndarray, "h w 3"]:
-    """Turns grey, RGB or RGBA pixels (uint8 or float in [0, 1]) into float32 RGB.
+    Turned upright as its EXIF says; of an animation the first frame; what is transparent lies on white.
 
     Raises:
-      DataError: The array is no image, is empty, or holds values outside [0, 1].
+      DataError: The file is missing, too large, broken or no image; the array is none.
+    """
+    from PIL import Image
+
+    if is_source(value):
+        Image.init()
+        with opened(value, "an image") as (name, file):
+            return _decode(Image.open(file, formats=[f for f in FORMATS if f in Image.OPEN]), name)
+    if isinstance(value, Image.Image):
+        try:
+            return _decode(value, "the image")
+        except (OSError, SyntaxError, ValueError) as error:  # a file opened by the user is decoded only now
+            raise DataError(f"the image can not be read: {error}") from error
+    if not hasattr(value, "__array__"):
+        raise DataError(
+            f"{type(value).__name__} is no image; give a path, the bytes of a file, an array or a Pillow image"
+        )
+    return as_float(np.asarray(value))
+
+
+def _decode(image: "Image.Image", name: str) -> Float[np.ndarray, "h w 3"]:
+    from PIL import ImageOps
+
+    check_size(image.height, image.width, name)  # before anything is decoded
+    image.load()
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "I":
+        return as_float(_deep(np.asarray(image), name))
+    if image.mode == "F" or image.mode.startswith("I;16"):
+        return as_float(np.asarray(image))
+    return as_float(np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB")))
+
+
+def _deep(grey: Int[np.ndarray, "h w"], name: str) -> Int[np.ndarray, "h w"]:
+    """Grey of mode I: 32 bits that hold 16."""
+    if grey.min(initial=0) < 0 or grey.max(initial=0) > 65535:
+        raise DataError(f"{name} has 32-bit pixels from {grey.min()} to {grey.max()}; scale them to 16 bits")
+    return grey.astype(np.uint16)
+
+
+def check_size(height: int, width: int, name: str) -> None:
+    """Raises a DataError that calls the picture `name` if it has more pixels than we take, or too long a side."""
+    if height * width > MAX_PIXELS or max(height, width) > MAX_SIDE:
+        raise DataError(
+            f"{name} is {width}x{height}; the most is {MAX_PIXELS} pixels and {MAX_SIDE} a side: make it smaller"
+        )
+
+
+def as_float(image: Shaped[np.ndarray, "h w *channels"]) -> Float[np.ndarray, "h w 3"]:
+    """Turns grey, RGB or RGBA pixels (uint8, uint16, bool, or float in [0, 1]) into float32 RGB.
+
+    What is transparent is laid on white, as on a page: the colours below it are arbitrary, most often black, in which
+    a black drawing would vanish.
+
+    Raises:
+      DataError: The array is no image, is empty or too large, or holds values outside [0, 1].
     """
     image = np.asarray(image)
-    if image.ndim == 2:
-        image = np.repeat(image[:, :, None], 3, axis=2)
+    image = image[:, :, None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or not image.size:
         raise DataError(
-            f"expected an image [h, w], [h, w, 3] or [h, w, 4] with pixels in it, got {image.shape}"
+            f"expected an image [h, w], [h, w, 1], [h, w, 3] or [h, w, 4] with pixels in it, got {image.shape}"
         )
-    image = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[:, :, :3]
-    if image.dtype == np.uint8:
-        return image.astype(np.float32) / 255.0
-    image = image.astype(np.float32)
-    if not (np.isfinite(image).all() and image.min() >= 0 and image.max() <= 1):
+    check_size(*image.shape[:2], "the image")
+    image = _unit(image)
+    if image.shape[2] == 4:
+        colours, alpha = image[:, :, :3], image[:, :, 3:]
+        return colours * alpha + (np.float32(1.0) - alpha)
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+
+
+def _unit(pixels: Shaped[np.ndarray, "h w C"]) -> Float[np.ndarray, "h w C"]:
+    """Pixels as float32 in [0, 1]."""
+    kind, width = pixels.dtype.kind, pixels.dtype.itemsize
+    if kind == "b":
+        return pixels.astype(np.float32)
+    if kind == "u" and width <= 2:
+        return pixels.astype(np.float32) * np.float32(1.0 / (2 ** (8 * width) - 1))
+    if kind != "f":
+        raise DataError(f"pixels are {pixels.dtype}; give uint8, uint16, bool, or floats in [0, 1]")
+    if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
         raise DataError(
-            f"float pixels must be in [0, 1], got {image.min()} to {image.max()}; divide by 255 first"
+            f"float pixels must be in [0, 1], got {pixels.min()} to {pixels.max()}; divide by 255 first"
         )
-    return image
+    return pixels.astype(np.float32)
 
 
 @functools.lru_cache(maxsize=64)
-def _linear_weights(source: int, target: int) -> Float[np.ndarray, "target source"]:
-    """Triangle-filter weights with antialiasing, half-pixel centres, renormalised at the borders."""
-    scale = source / target
-    width = max(scale, 1.0)
-    centres = (np.arange(target) + 0.5) * scale - 0.5
-    distance = np.abs(centres[:, None] - np.arange(source)[None, :]) / width
-    weights = np.maximum(0.0, 1.0 - distance)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+def _linear_weights(source: int, target: int) -> "sparse.csr_array":
+    """Weights [target, source] of a triangle filter with antialiasing: half-pixel centres, renormalised at the borders.
+
+    Positions are float32, as in TensorFlow, whose rounding the released models saw.
+    """
+    from scipy import sparse
+
+    scale = np.float32(1.0) / (np.float32(target) / np.float32(source))
+    width = max(scale, np.float32(1.0))
+    centres = (np.arange(target, dtype=np.float32) + np.float32(0.5)) * scale
+    first = np.maximum(np.ceil(centres - width - np.float32(0.5)), 0).astype(int)
+    last = np.minimum(np.floor(centres + width - np.float32(0.5)), source - 1).astype(int)
+    starts = np.concatenate([[0], np.cumsum(last - first + 1)])
+    columns = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, np.diff(starts))
+    distance = columns.astype(np.float32) + np.float32(0.5) - np.repeat(centres, np.diff(starts))
+    weights = np.maximum(np.float32(0.0), np.float32(1.0) - np.abs(distance * (np.float32(1.0) / width)))
+    weights *= np.repeat(np.float32(1.0) / np.add.reduceat(weights, starts[:-1]), np.diff(starts))
+    return sparse.csr_array((weights, columns, starts), shape=(target, source))
 
 
 def resize(image: Float[np.ndarray, "h w C"], size: tuple[int, int]) -> Float[np.ndarray, "H W C"]:
     """Resizes bilinearly with antialiasing (what TensorFlow and jax.image do with antialias on)."""
-    rows = np.tensordot(_linear_weights(image.shape[0], size[0]), image, axes=(1, 0))
-    return np.ascontiguousarray(
-        np.tensordot(_linear_weights(image.shape[1], size[1]), rows, axes=(1, 1)).swapaxes(0, 1)
+    (h, w, channels), (height, width) = image.shape, size
+    rows = (_linear_weights(h, height) @ image.reshape(h, -1)).reshape(height, w, channels)
+    columns = _linear_weights(w, width) @ rows.swapaxes(0, 1).reshape(w, -1)
+    return np.ascontiguousarray(columns.reshape(width, height, channels).swapaxes(0, 1))
+
+
+def resize_nearest(
+    array: Shaped[np.ndarray, "h w *C"], size: tuple[int, int]
+) -> Shaped[np.ndarray, "H W *C"]:
+    """Resizes by nearest neighbour at half-pixel centres (TensorFlow's rule, in float32): no new values appear."""
+    rows, columns = (
+        np.minimum(
+            (np.arange(n, dtype=np.float32) + np.float32(0.5)) * (np.float32(side) / np.float32(n)), side - 1
+        ).astype(int)
+        for n, side in zip(size, array.shape, strict=False)
     )
+    return array[rows[:, None], columns[None, :]]
 
 
 def resize_and_pad(
@@ -80,58 +163,27 @@ def resize_and_pad(
 
     Returns:
       The padded image, a mask that is True on real pixels, and the placement.
-
-    Source: the released evaluation preprocessing; sides are truncated in float32 and can be one pixel short.
     """
-    h, w = image.shape[:2]
-    scale = np.float32(min(np.float32(size[0]) / np.float32(h), np.float32(size[1]) / np.float32(w)))
-    scaled = tuple(max(1, int(np.float32(side) * scale)) for side in (h, w))
-    top, left = (size[0] - scaled[0]) // 2, (size[1] - scaled[1]) // 2
-    padded = np.zeros((*size, 3), np.float32)
-    mask = np.zeros(size, bool)
-    window = (slice(top, top + scaled[0]), slice(left, left + scaled[1]))
-    padded[window] = image if scaled == (h, w) else np.clip(resize(image, scaled), 0.0, 1.0)
-    mask[window] = True
-    return padded, mask, Placement((h, w), scaled, top, left)
+    placement = Placement.fit(image.shape[:2], size)
+    if placement.scaled != placement.source:
+        image = np.clip(resize(image, placement.scaled), 0.0, 1.0)
+    return lay(image, placement), lay(np.ones(placement.scaled, bool), placement), placement
 
 
-def undo_resize(padded: Float[np.ndarray, "H W 3"], placement: Placement) -> Float[np.ndarray, "h w 3"]:
-    """Cuts the padding off and scales back to the source size; the inverse of `resize_and_pad` up to resampling."""
-    top, left, (height, width) = placement.top, placement.left, placement.scaled
-    window = padded[top : top + height, left : left + width]
-    return (
-        window
-        if placement.scaled == placement.source
-        else np.clip(resize(window, placement.source), 0.0, 1.0)
-    )
+def lay(array: Shaped[np.ndarray, "h w *C"], placement: Placement) -> Shaped[np.ndarray, "H W *C"]:
+    """Lays an array over the window of a placement, by nearest neighbour, and pads with zeros (False) around it."""
+    if array.shape[:2] != placement.scaled:
+        array = resize_nearest(array, placement.scaled)
+    padded = np.zeros((*placement.size, *array.shape[2:]), array.dtype)
+    padded[placement.window] = array
+    return padded
 
 
-def read(value: Any) -> Float[np.ndarray, "h w 3"]:
-    """Reads an image from a path, a Pillow image or an array, turned upright as its EXIF says.
+def undo_resize(square: Float[np.ndarray, "S S 3"], source: tuple[int, int]) -> Float[np.ndarray, "h w 3"]:
+    """Returns the picture of height and width `source` from the padded square it lies in, which may be of any size.
 
-    Raises:
-      DataError: The file is missing, too large or no image.
+    Source: the released code: the square is resized by nearest neighbour to the longer side, its middle cut out.
     """
-    if isinstance(value, np.ndarray):
-        return as_float(value)
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    if not isinstance(value, Image.Image):
-        path = Path(value)
-        if not path.is_file():
-            raise DataError(f"no image at {str(path)!r}; give a path to a PNG or JPEG file")
-        try:
-            value = Image.open(path)
-            if value.width * value.height > MAX_PIXELS:
-                raise DataError(
-                    f"{path.name} is {value.width}x{value.height}; the most is {MAX_PIXELS} pixels"
-                )
-            value.load()
-        except (UnidentifiedImageError, OSError) as error:
-            raise DataError(f"{str(path)!r} can not be read as an image: {error}") from error
-    value = ImageOps.exif_transpose(value)
-    if value.mode.startswith(("I", "F")):
-        # 16-bit grey would be clipped, not scaled, by convert
-        pixels = np.asarray(value, np.float32)
-        return as_float(np.clip(pixels / max(65535.0 if value.mode.startswith("I") else 1.0, 1.0), 0.0, 1.0))
-    return as_float(np.asarray(value.convert("RGB")))
+    side = max(source)
+    top, left = (side - source[0]) // 2, (side - source[1]) // 2
+    return resize_nearest(square, (side, side))[top : top + source[0], left : left + source[1]]

@@ -20,20 +20,15 @@ from unified_io.tokenizers.quantizer import Quantizer, Reconstruction
 
 
 @dataclasses.dataclass(frozen=True)
-class ViTVQGANConfig:
-    """The shape of a ViT-VQGAN; the defaults are the released audio tokenizer (50,768,416 parameters).
+class TrunkConfig:
+    """The transformer of one half.
 
     Attributes:
-      width: Numbers a token inside encoder and decoder; a multiple of 4.
+      width: Numbers a token; a multiple of 4.
       num_heads: Attention heads.
       head_dim: Numbers a head.
-      num_layers: Layers of the encoder, and again of the decoder.
+      num_layers: Layers.
       mlp_dim: Hidden width of the MLPs.
-      patch: Side of a patch, in frames and in mel bands.
-      codebook_size: Entries of the codebook.
-      code_dim: Numbers an entry.
-      frames: Frames of a spectrogram.
-      mels: Mel bands of a spectrogram.
     """
 
     width: int = 512
@@ -41,19 +36,40 @@ class ViTVQGANConfig:
     head_dim: int = 64
     num_layers: int = 8
     mlp_dim: int = 2048
+
+    def __post_init__(self):
+        if self.width % 4:
+            raise ConfigError(f"width {self.width} is no multiple of 4, as sine and cosine of two axes need")
+
+
+@dataclasses.dataclass(frozen=True)
+class ViTVQGANConfig(TrunkConfig):
+    """The shape of a ViT-VQGAN; the defaults are the released audio tokenizer (50,768,416 parameters).
+
+    The sizes of a trunk are those of the encoder.
+
+    Attributes:
+      patch: Side of a patch, in frames and in mel bands.
+      codebook_size: Entries of the codebook.
+      code_dim: Numbers an entry.
+      frames: Frames of a spectrogram.
+      mels: Mel bands of a spectrogram.
+      decoder: Sizes of the decoder; None for those of the encoder.
+    """
+
     patch: int = 8
     codebook_size: int = 8192
     code_dim: int = 32
     frames: int = 256
     mels: int = 128
+    decoder: TrunkConfig | None = None
 
     def __post_init__(self):
+        super().__post_init__()
         if self.frames % self.patch or self.mels % self.patch:
             raise ConfigError(
                 f"{self.frames} frames x {self.mels} mels can not be cut in patches of {self.patch}; use multiples"
             )
-        if self.width % 4:
-            raise ConfigError(f"width {self.width} is no multiple of 4, as sine and cosine of two axes need")
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -74,7 +90,7 @@ def sincos_table(rows: int, columns: int, width: int) -> Float[np.ndarray, "rows
 class Block(nn.Module):
     """One pre-norm transformer layer."""
 
-    config: ViTVQGANConfig
+    config: TrunkConfig
 
     def setup(self):
         config = self.config
@@ -91,13 +107,14 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Position table, layers and a final norm; the same in encoder and decoder."""
+    """Position table, layers and a final norm."""
 
-    config: ViTVQGANConfig
+    config: TrunkConfig
+    grid: tuple[int, int]
 
     @nn.compact
     def __call__(self, x: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
-        time, mel = self.config.grid
+        time, mel = self.grid
         x = x + sincos_table(mel, time, self.config.width)
         for layer in range(self.config.num_layers):
             x = Block(self.config, name=f"encoderblock_{layer}")(x)
@@ -112,7 +129,7 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, patches: Float[Array, "B L P"]) -> Float[Array, "B L C"]:
         x = Dense(self.config.width, ("axis_0", "embed"), use_bias=True, name="embedding")(patches)
-        x = nn.relu(Transformer(self.config, name="Transformer_0")(x))
+        x = nn.relu(Transformer(self.config, self.config.grid, name="Transformer_0")(x))
         x = Dense(self.config.code_dim, ("embed", "axis_1"), name="encoder_proj")(x)
         return nn.LayerNorm(use_scale=False, name="encoder_norm")(x)
 
@@ -137,8 +154,9 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, entries: Float[Array, "B L C"]) -> Float[Array, "B L P"]:
-        x = Dense(self.config.width, ("axis_0", "embed"), name="decoder_proj")(entries)
-        x = Transformer(self.config, name="Transformer_0")(x)
+        trunk = self.config.decoder or self.config
+        x = Dense(trunk.width, ("axis_0", "embed"), name="decoder_proj")(entries)
+        x = Transformer(trunk, self.config.grid, name="Transformer_0")(x)
         return PatchProjection(self.config.patch, name="ConvTranspose_0")(x)
 
 

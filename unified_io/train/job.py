@@ -10,8 +10,9 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from unified_io import checkpoint, configuration, pytree
+from unified_io import checkpoint, pytree
 from unified_io.checkpoint import Checkpoints
+from unified_io.convert import families, folders
 from unified_io.data.budgets import Budgets
 from unified_io.errors import ConfigError
 from unified_io.loss import total_loss
@@ -24,8 +25,6 @@ from unified_io.train.optimizer import OptimizerConfig
 from unified_io.train.state import TrainState
 from unified_io.train.step import make_eval_step, make_train_step
 from unified_io.train.telemetry import Telemetry
-
-CONFIG_FILE, PARAMS_FOLDER = "config.json", "params"
 
 Samples = Callable[[UnifiedIOConfig, Any], Mapping[str, np.ndarray]]
 
@@ -98,7 +97,7 @@ class TrainJob:
         Args:
           samples: `(config, params) -> pictures by name`, drawn at every evaluation.
         """
-        if (self.export / CONFIG_FILE).is_file():
+        if (self.export / families.CONFIG_FILE).is_file():
             return
         mesh = meshes.make_mesh(self.mesh)
         optimizer = optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
@@ -130,9 +129,7 @@ class TrainJob:
         Raises:
           CheckpointError: There is no trained model yet.
         """
-        params, _ = checkpoint.load_params(
-            self.export / PARAMS_FOLDER, nn.unbox(parameter_shapes(self.model))
-        )
+        params = folders.load(self.export, config=self.model).params
         mesh = meshes.make_mesh(self.mesh)
         with meshes.use(mesh):
             numbers = self._losses(mesh, make_eval_step(self._loss_fn()), params)
@@ -209,9 +206,7 @@ class TrainJob:
         return {name: float(np.mean([metrics[name] for metrics in found])) for name in found[0]}
 
     def _export(self, params: Any) -> None:
-        checkpoint.save_params(self.export / PARAMS_FOLDER, params)
-        # The config is written last: where it lies, the model is whole.
-        (self.export / CONFIG_FILE).write_text(configuration.to_json(self.model))
+        folders.save(self.export, self.model, params)
 
 
 def check_writable(folder: str | Path) -> None:

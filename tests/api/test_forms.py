@@ -1,0 +1,81 @@
+"""Forms: whatever the model would rather write, an answer of the capability comes out."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from unified_io import structures
+from unified_io.api import forms
+from unified_io.errors import ConfigError
+from unified_io.generation.decode import decode
+from unified_io.generation.sampling import Sampler
+from unified_io.vocab import EOS, Vocabulary
+
+VOCABULARY = Vocabulary()
+WORD = VOCABULARY.encode("cat")[0]
+DOG = VOCABULARY.encode("dog")[0]
+LOCATIONS = np.asarray(VOCABULARY.location_ids)
+
+
+def write(constraint, length: int, wanted: dict[int, dict[int, float]]) -> list[int]:
+    """Decodes greedily: at step i the probabilities `wanted[i]`, and what is left over spread over all locations."""
+    logits = np.full((length, VOCABULARY.size), -30.0)
+    for step in range(length):
+        chosen = wanted.get(step, {})
+        logits[step, LOCATIONS] = np.log((1 - sum(chosen.values())) / len(LOCATIONS))
+        logits[step, LOCATIONS[step % 7]] += 1e-3  # so that the likeliest one is another one now and then
+        for token, probability in chosen.items():
+            logits[step, token] = np.log(probability)
+    table = jnp.asarray(logits)
+    tokens, _ = decode(
+        lambda state, ids, index: (table[index][None], state),
+        0,
+        batch_size=1,
+        length=length,
+        sampler=Sampler(temperature=0.0),
+        rng=jax.random.key(0),
+        eos_id=EOS,
+        constraint=constraint,
+    )
+    return [int(t) for t in tokens[0] if t]
+
+
+def shape(tokens: list[int]) -> str:
+    """Draws tokens: L a location, . the end, w a word."""
+    return "".join("L" if VOCABULARY.is_location(t) else "." if t == EOS else "w" for t in tokens)
+
+
+def test_boxes_are_whole_and_go_on_while_the_model_is_sure():
+    form = forms.boxes(VOCABULARY, 0.3)
+    # surer than 0.3 of a coordinate, although EOS is likelier than each of them
+    assert (
+        shape(write(form, 9, {0: {EOS: 0.6}, 2: {EOS: 0.99}, 4: {EOS: 0.69}, 8: {EOS: 0.8}})) == "LLLLLLLL."
+    )
+    # less sure: no box at all; words are never written
+    assert shape(write(form, 9, {0: {WORD: 0.5, EOS: 0.3}})) == "."
+    assert shape(write(form, 5, {0: {WORD: 0.9}, 4: {EOS: 0.9}})) == "LLLL."
+
+
+def test_labels_stand_behind_whole_boxes():
+    form = forms.labelled_boxes(VOCABULARY, 0.5)
+    wanted = {2: {WORD: 0.9}, 4: {WORD: 0.9}, 5: {DOG: 0.6}, 6: {WORD: 0.4}, 10: {EOS: 0.7}}
+    assert shape(write(form, 12, wanted)) == "LLLLwwLLLL."
+
+
+def test_one_box_is_one_box():
+    assert shape(write(forms.one_box(VOCABULARY), 5, {0: {EOS: 0.99}, 4: {WORD: 0.99}})) == "LLLL."
+
+
+def test_all_body_parts_are_spelled():
+    form, length = forms.body_parts(VOCABULARY)
+    tokens = write(form, length, {i: {EOS: 0.9} for i in range(0, length, 3)})
+    assert len(tokens) == length and tokens[-1] == EOS
+    read = structures.text_to_keypoints(VOCABULARY.decode(tokens))
+    assert read.visible.all() and not read.skipped
+
+
+def test_forms_are_built_once():
+    assert forms.boxes(VOCABULARY, 0.3) is forms.boxes(Vocabulary(), 0.3)
+    with pytest.raises(ConfigError, match="threshold 3"):
+        forms.boxes(VOCABULARY, 3)

@@ -1,0 +1,211 @@
+"""Reading weights, whole and damaged."""
+
+import json
+import os
+import pickle
+import shutil
+import sys
+import types
+import zipfile
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from unified_io.convert import pickles, stores, writers
+from unified_io.errors import CheckpointError
+
+TENSORS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b.c": np.ones(4, np.float32)}
+SHAPES = {name: (array.shape, array.dtype) for name, array in TENSORS.items()}
+
+
+@pytest.mark.parametrize("shard_bytes", [8, 1 << 20])
+def test_safetensors_there_and_back(tmp_path, shard_bytes):
+    writers.write_safetensors(tmp_path / "m", SHAPES, TENSORS.get, {"config.json": b"{}"}, shard_bytes)
+    store = stores.open_store(tmp_path / "m")
+    assert store.shapes() == {name: array.shape for name, array in TENSORS.items()}
+    for name, array in TENSORS.items():
+        np.testing.assert_array_equal(store.read(name), array)
+    assert (tmp_path / "m" / stores.INDEX).is_file() == (shard_bytes == 8)
+
+
+def test_t5x_there_and_back(tmp_path):
+    writers.write_t5x(tmp_path / "checkpoint_7", SHAPES, TENSORS.get, step=7)
+    store = stores.open_store(tmp_path / "checkpoint_7")
+    assert store.shapes() == {name: array.shape for name, array in TENSORS.items()}
+    for name, array in TENSORS.items():
+        np.testing.assert_array_equal(store.read(name), array)
+    from flax import serialization
+
+    content = serialization.msgpack_restore((tmp_path / "checkpoint_7" / "checkpoint").read_bytes())
+    assert content["version"] == 3 and content["optimizer"]["state"]["step"] == 7
+    assert content["optimizer"]["target"]["b"]["c"]["metadata"]["shape"] == [4]
+
+
+def test_large_arrays_lie_in_chunks():
+    assert writers._chunks((33280, 3072), np.dtype(np.float32)) == [4160, 3072]
+    assert writers._chunks((16,), np.dtype(np.float32)) == [16]
+
+
+def test_a_truncated_file_is_named(tmp_path):
+    save_file(TENSORS, tmp_path / "model.safetensors")
+    os.truncate(tmp_path / "model.safetensors", 100)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors.*is the download complete"):
+        stores.open_store(tmp_path)
+
+
+def test_a_shard_that_is_missing_or_short_is_named(tmp_path):
+    writers.write_safetensors(tmp_path / "m", SHAPES, TENSORS.get, {}, 8)
+    save_file({"other": np.zeros(1)}, tmp_path / "m" / "model-00002-of-00002.safetensors")
+    with pytest.raises(CheckpointError, match=r"model-00002-of-00002\.safetensors lacks b\.c"):
+        stores.open_store(tmp_path / "m")
+    (tmp_path / "m" / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="model-00002-of-00002"):
+        stores.open_store(tmp_path / "m")
+
+
+def test_an_index_stays_in_its_folder(tmp_path):
+    (tmp_path / stores.INDEX).write_text(json.dumps({"weight_map": {"a": "../secret.safetensors"}}))
+    with pytest.raises(CheckpointError, match="only files beside it"):
+        stores.open_store(tmp_path)
+    (tmp_path / stores.INDEX).write_text("[]")
+    with pytest.raises(CheckpointError, match="no index"):
+        stores.open_store(tmp_path)
+
+
+def test_files_that_nobody_joins_are_refused(tmp_path):
+    for name in ("one", "two"):
+        save_file({name: np.zeros(1)}, tmp_path / f"{name}.safetensors")
+    with pytest.raises(CheckpointError, match="2 safetensors files and no"):
+        stores.open_store(tmp_path)
+
+
+def test_a_folder_without_weights_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=f"no weights in {tmp_path}"):
+        stores.open_store(tmp_path)
+    with pytest.raises(CheckpointError, match="no weights at"):
+        stores.open_store(tmp_path / "nothing.safetensors")
+
+
+def test_a_missing_chunk_is_damage_and_not_zeros(tmp_path):
+    writers.write_t5x(tmp_path / "c", SHAPES, TENSORS.get)
+    (tmp_path / "c" / "target.a" / "0.0").unlink()
+    with pytest.raises(CheckpointError, match=r"target\.a can not be read"):
+        stores.open_store(tmp_path / "c").read("a")
+
+
+def test_optimizer_state_is_left_out(tmp_path):
+    writers.write_t5x(tmp_path / "c", SHAPES, TENSORS.get)
+    shutil.copytree(tmp_path / "c" / "target.a", tmp_path / "c" / "state.param_states.a.v")
+    assert sorted(stores.open_store(tmp_path / "c").shapes()) == ["a", "b.c"]
+
+
+def test_writing_keeps_what_is_no_model(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(CheckpointError, match=r"thesis\.txt, which is no part of a saved model"):
+        writers.write_safetensors(tmp_path, SHAPES, TENSORS.get, {})
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_save_that_fails_leaves_the_old_one(tmp_path):
+    writers.write_safetensors(tmp_path / "m", SHAPES, TENSORS.get, {})
+
+    def broken(name):
+        raise OSError("disk full")
+
+    with pytest.raises(CheckpointError, match="disk full"):
+        writers.write_safetensors(tmp_path / "m", SHAPES, broken, {})
+    assert load_file(tmp_path / "m" / "model.safetensors").keys() == TENSORS.keys()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m"]
+
+
+class _Storage(tuple):
+    """Stands in for a tensor's storage when a file like PyTorch's is written."""
+
+
+def _torch_file(path, tensors, protocol=2):
+    """Writes what `torch.save` writes, with stand-ins for the names that PyTorch would have."""
+    torch = types.ModuleType("torch")
+    torch.FloatStorage = type("FloatStorage", (), {"__module__": "torch"})
+    utils = types.ModuleType("torch._utils")
+
+    def _rebuild_tensor_v2(*args):
+        return args
+
+    _rebuild_tensor_v2.__module__ = "torch._utils"
+    utils._rebuild_tensor_v2 = _rebuild_tensor_v2
+    _rebuild_tensor_v2.__qualname__ = "_rebuild_tensor_v2"
+
+    class Tensor:
+        def __init__(self, key, array):
+            self.key, self.array = key, array
+
+        def __reduce__(self):
+            stride = tuple(step // self.array.itemsize for step in self.array.strides)
+            storage = _Storage((self.key, self.array.size))
+            return _rebuild_tensor_v2, (storage, 0, self.array.shape, stride, False, OrderedDict())
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, obj):
+            if isinstance(obj, _Storage):
+                return ("storage", torch.FloatStorage, obj[0], "cpu", obj[1])
+            return None
+
+    modules = {"torch": torch, "torch._utils": utils}
+    sys.modules.update(modules)
+    try:
+        with zipfile.ZipFile(path, "w") as archive:
+            with archive.open("archive/data.pkl", "w") as file:
+                tree = OrderedDict(
+                    (name, Tensor(str(i), array)) for i, (name, array) in enumerate(tensors.items())
+                )
+                Pickler(file, protocol).dump({"generator": tree, "steps": 3})
+            for i, array in enumerate(tensors.values()):
+                archive.writestr(f"archive/data/{i}", array.tobytes())
+    finally:
+        for name in modules:
+            del sys.modules[name]
+
+
+def test_a_pickle_is_read_only_when_told_and_without_pytorch(tmp_path):
+    path = tmp_path / "pytorch_model.bin"
+    _torch_file(path, TENSORS)
+    with pytest.raises(CheckpointError, match="allow_pickle=True"):
+        stores.open_store(tmp_path)
+    store = stores.open_store(tmp_path, allow_pickle=True)
+    assert "torch" not in sys.modules
+    assert store.shapes() == {f"generator.{name}": array.shape for name, array in TENSORS.items()}
+    for name, array in TENSORS.items():
+        np.testing.assert_array_equal(store.read(f"generator.{name}"), array)
+
+
+def test_a_pickle_that_wants_more_than_tensors_is_refused(tmp_path):
+    class Harm:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'harmed'}",)
+
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"a": Harm()}))
+    with pytest.raises(CheckpointError, match="it may be harmful"):
+        pickles.open_tensors(tmp_path / "x.pt")
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_a_tensor_can_not_reach_past_its_storage(tmp_path):
+    path = tmp_path / "x.pt"
+    _torch_file(path, TENSORS)
+    tensor = pickles.open_tensors(path)["generator.a"]
+    import dataclasses
+
+    with pytest.raises(CheckpointError, match="reaches to"):
+        dataclasses.replace(tensor, shape=(3, 3)).read()
+    with pytest.raises(CheckpointError, match="reaches to"):
+        dataclasses.replace(tensor, offset=-1).read()
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x03\x04 broken"])
+def test_what_torch_never_wrote_is_refused(tmp_path, content):
+    (tmp_path / "x.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"x\.pt"):
+        pickles.open_tensors(tmp_path / "x.pt")

@@ -1,0 +1,78 @@
+"""Models from folders into the hands of a user: where the folder is, and what makes its sound."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from unified_io.api.model import UnifiedIO
+from unified_io.convert import families, folders, stream, vocoder
+from unified_io.errors import CheckpointError, ConfigError
+from unified_io.model import UnifiedIOConfig
+from unified_io.tokenizers.hifigan import HiFiGAN
+
+
+def from_pretrained(
+    path: str | Path,
+    *,
+    dtype: str | None = "float32",
+    vocoder_path: str | Path | None = None,
+    allow_random: bool = False,
+    allow_pickle: bool = False,
+    hub: bool = False,
+    **options: Any,
+) -> UnifiedIO:
+    """Loads a model that `save_pretrained` or a training job wrote, or a released one.
+
+        model = UnifiedIO.from_pretrained("uio2-large", tokenizer="llama/tokenizer.model", targets=["text"])
+
+    Args:
+      path: A folder of ours or of the PyTorch port (`config.json` and safetensors, sharded or not; a job's folder has
+        it under `model/`), or a T5X checkpoint (then give `config`).
+      dtype: "float32"; "bfloat16" keeps and computes the main model in it (feature encoders and tokenizers stay
+        float32); "mixed" keeps float32 and computes in bfloat16, as the released models were trained.
+      vocoder_path: HiFi-GAN weights; without them sound is made by Griffin-Lim.
+      allow_random: Let a model with parameters that no file gave generate all the same.
+      allow_pickle: Also read PyTorch's pickles; nothing in them is run.
+      hub: Where there is no such folder, download it from the Hugging Face hub (needs `unified-io[hub]`).
+      options: `inputs` and `targets` (modalities to keep), `config`, `tokenizer`, `expect_missing`: see
+        `convert.folders.load`.
+
+    Raises:
+      CheckpointError: There is no model, a file is damaged, or its parameters are not those of its config.
+      ConfigError: An unknown modality or dtype.
+    """
+    loaded = folders.load(_folder(path, hub), dtype=dtype, allow_pickle=allow_pickle, **options)
+    speak = _vocoder(vocoder_path, allow_pickle) if vocoder_path else None
+    return UnifiedIO(loaded.config, loaded.params, speak, loaded.uninitialised, allow_random)
+
+
+def from_config(config: UnifiedIOConfig, *, seed: int = 0, allow_random: bool = False) -> UnifiedIO:
+    """Makes a model with random parameters; it does not generate unless told `allow_random=True`."""
+    params = folders.random_params(config, seed=seed)
+    return UnifiedIO(config, params, None, tuple(stream.shapes_of(config)), allow_random)
+
+
+def _folder(path: str | Path, hub: bool) -> Path:
+    folder = Path(path)
+    if not folder.exists() and hub:
+        try:
+            from huggingface_hub import snapshot_download
+        except ImportError as error:
+            raise ConfigError('hub=True needs the hub client: pip install "unified-io[hub]"') from error
+        return Path(snapshot_download(str(path)))
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"no folder {str(path)!r}; train a model first (unified-io train --gin_file=gin_configs/run/digits.gin "
+            f"--model_dir={path}), or download one: from_pretrained({str(path)!r}, hub=True)"
+        )
+    inner = folder / "model"
+    return inner if not (folder / families.CONFIG_FILE).is_file() and inner.is_dir() else folder
+
+
+def _vocoder(path: str | Path, allow_pickle: bool) -> Callable[[np.ndarray], np.ndarray]:
+    config, params = vocoder.load(path, allow_pickle=allow_pickle)
+    run = jax.jit(lambda log_mel: HiFiGAN(config).apply({"params": params}, log_mel[None])[0])
+    return lambda log_mel: np.asarray(run(np.asarray(log_mel, np.float32)))

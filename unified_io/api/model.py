@@ -1,0 +1,39 @@
+"""A trained model as people use it: load it, hand over files or arrays, get text, pictures, sound or actions back."""
+
+from pathlib import Path
+from typing import Any
+
+from unified_io.api.actions import Actions
+from unified_io.api.language import Language
+from unified_io.api.people import People
+from unified_io.api.pictures import Pictures
+from unified_io.api.sound import Sound
+from unified_io.convert import folders
+
+
+class UnifiedIO(Language, People, Pictures, Sound, Actions):
+    """A model with its parameters.
+
+        model = from_pretrained("runs/digits")
+        model.generate("image", text="draw the digit seven")
+        model.vqa("which digit is this?", image="seven.png")
+        model.localize(["a.png", "b.png"], "dog")[0].save("dogs.json")
+
+    One method a capability, in the released recipe of each, and under them `generate`, `score` and `encode` for any
+    modality. Inputs are files or what is in them: an image is a path, bytes, pixels [h, w, 3] or a Pillow image, a
+    sound a path, bytes, a waveform or (waveform, rate), `action` pen points [n, 3], histories lists of the same.
+
+    To capabilities a list of inputs gives a list of results, what is no list is the same for all; `generate` makes one
+    output and `generate_batch` one an example.
+    """
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, **options: Any) -> "UnifiedIO":
+        """Loads a model; see `api.loading.from_pretrained` for the options."""
+        from unified_io.api import loading  # it makes models, so it imports this file
+
+        return loading.from_pretrained(path, **options)
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Writes `config.json`, safetensors and the tokenizer; `from_pretrained` reads them."""
+        folders.save(path, self.config, self.params)

@@ -1,0 +1,152 @@
+"""How to generate: one table of options with their ranges. Knows no modality."""
+
+import dataclasses
+import functools
+import math
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from unified_io.errors import ConfigError, unknown
+from unified_io.generation import constraints
+from unified_io.generation.constraints import Constraint
+from unified_io.generation.sampling import Sampler
+
+Progress = Callable[[int, int], None]
+"""(how much is done, how much there is): called now and then during long work."""
+
+MAX_ROWS = 128
+MAX_SEED = 2**32
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of everything that generates. None is what suits the output.
+
+    Attributes:
+      temperature: 0 takes the likeliest token each time.
+      top_k: Draw from this many likeliest tokens; 0 from all.
+      top_p: Draw from the likeliest tokens that make up this probability.
+      repetition_penalty: Makes tokens written before less likely; 1 does not.
+      max_length: Most tokens to write; never more than the model can. Pictures and sounds take all theirs.
+      seed: Seeds the sampling. The same seed gives an example at the same place of a list the same output,
+        however many are generated together.
+      samples: Outputs for every example; from 2 up each result is a list of them.
+      beams: Width of a beam search, for what ends by itself (text); from 2 up nothing is drawn. Then `samples` are the
+        best of them.
+      length_penalty: Of the beam search: 0 prefers short answers, 1 about the best mean log-probability a token.
+      guidance: Strength of classifier-free guidance away from `negative_prompt`; 0 is none. Takes twice the rows.
+      negative_prompt: What guidance leads away from: a prompt that says nothing.
+      constraint: Which tokens may come next, see `generation.constraints`. Build it once and keep it: every new
+        one is compiled anew.
+      batch_size: Rows computed at once; fewer need less memory.
+      progress: Called with (outputs done, outputs in all) after every batch.
+      allow_random: Generate although some parameters were never loaded.
+
+    Raises:
+      ConfigError: An option is out of its range or does not go with another.
+    """
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    repetition_penalty: float = 1.0
+    max_length: int | None = None
+    seed: int = 0
+    samples: int = 1
+    beams: int = 1
+    length_penalty: float = 0.0
+    guidance: float = 0.0
+    negative_prompt: str = ""
+    constraint: Constraint | None = None
+    batch_size: int = MAX_ROWS
+    progress: Progress | None = None
+    allow_random: bool = False
+
+    def __post_init__(self):
+        for name in ("samples", "beams", "batch_size", "max_length"):
+            value = getattr(self, name)
+            if not (name == "max_length" and value is None) and not _whole(value, 1):
+                raise ConfigError(f"{name} {value!r} is not a whole number from 1 up")
+        if not _whole(self.seed, 0) or self.seed >= MAX_SEED:
+            raise ConfigError(f"seed {self.seed!r} is not a whole number from 0 to {MAX_SEED - 1}")
+        for name, least in (("guidance", 0), ("length_penalty", 0), ("repetition_penalty", 1)):
+            value = getattr(self, name)
+            if not (isinstance(value, numbers.Real) and least <= value < math.inf):
+                raise ConfigError(f"{name} {value!r} is not a number from {least} up")
+        if self.beams > 1:
+            self._check_search()
+
+    def _check_search(self) -> None:
+        drawing = [name for name in ("temperature", "top_k", "top_p") if getattr(self, name) is not None]
+        if drawing or self.guidance:
+            name = drawing[0] if drawing else "guidance"
+            raise ConfigError(
+                f"a search with {self.beams} beams draws nothing and takes no {name}; leave one out"
+            )
+        if self.samples > self.beams:
+            raise ConfigError(
+                f"{self.beams} beams give at most as many samples, not {self.samples}; raise beams"
+            )
+
+    @classmethod
+    def read(
+        cls, options: Mapping[str, Any], only: Sequence[str] | None = None, **defaults: Any
+    ) -> "Options":
+        """Builds the options from what a user gave, over the defaults of a capability.
+
+        Args:
+          options: By name.
+          only: The options that mean something here; None for all.
+          defaults: What holds unless told.
+
+        Raises:
+          ConfigError: Nobody knows an option of that name, or it is out of range.
+        """
+        known = OPTIONS if only is None else only
+        for name in options:
+            if name not in known:
+                raise unknown("option", name, known)
+        # A search does not draw: the defaults of drawing fall away.
+        searches = options.get("beams", 1) != 1
+        kept = {
+            k: v for k, v in defaults.items() if not (searches and k in ("temperature", "top_k", "top_p"))
+        }
+        return cls(**{**kept, **options})
+
+    def sampler(self, default: Sampler) -> Sampler:
+        """Returns how to choose tokens, `default` where nothing else is asked for."""
+        return Sampler(
+            default.temperature if self.temperature is None else self.temperature,
+            default.top_k if self.top_k is None else self.top_k,
+            default.top_p if self.top_p is None else self.top_p,
+        )
+
+    def allowed(self) -> Constraint | None:
+        """Returns the constraint with the repetition penalty in front; the same object for the same options."""
+        if self.repetition_penalty == 1:
+            return self.constraint
+        return _penalised(self.constraint, float(self.repetition_penalty))
+
+
+OPTIONS = tuple(field.name for field in dataclasses.fields(Options))
+
+
+def running(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those options that say how to run and not what to make, for a first stage; checks them all.
+
+    Raises:
+      ConfigError: As `Options.read`.
+    """
+    Options.read(options)
+    return {name: options[name] for name in ("batch_size", "allow_random") if name in options}
+
+
+@functools.lru_cache(maxsize=64)
+def _penalised(constraint: Constraint | None, penalty: float) -> Constraint:
+    repetition = constraints.repetition(penalty)
+    return repetition if constraint is None else constraints.chain(repetition, constraint)
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least

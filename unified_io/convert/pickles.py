@@ -1,0 +1,140 @@
+"""Tensors out of files written by `torch.save`, without PyTorch and without running what a pickle asks for.
+
+A pickle is a program. This reader runs it with four names in its world (ordered dicts and what rebuilds a tensor);
+any other name stops it. Nothing else of the file is built or called.
+"""
+
+import collections
+import dataclasses
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from unified_io.errors import CheckpointError
+
+_DTYPES = {
+    "FloatStorage": np.dtype("<f4"),
+    "DoubleStorage": np.dtype("<f8"),
+    "HalfStorage": np.dtype("<f2"),
+    "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
+    "LongStorage": np.dtype("<i8"),
+    "IntStorage": np.dtype("<i4"),
+    "ShortStorage": np.dtype("<i2"),
+    "CharStorage": np.dtype("i1"),
+    "ByteStorage": np.dtype("u1"),
+    "BoolStorage": np.dtype("?"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredTensor:
+    """A tensor that still lies in its file."""
+
+    path: Path
+    entry: str
+    dtype: np.dtype
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    def read(self) -> np.ndarray:
+        """Reads it.
+
+        Raises:
+          CheckpointError: The file holds fewer numbers than it says.
+        """
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                values = np.frombuffer(archive.read(self.entry), self.dtype)
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise CheckpointError(f"{self.path}: {self.entry} can not be read ({error})") from error
+        last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
+        if 0 in self.shape:
+            return np.zeros(self.shape, self.dtype)
+        if min(self.offset, *self.stride, 0) < 0 or last >= len(values):
+            raise CheckpointError(
+                f"{self.path}: {self.entry} has {len(values)} numbers, the tensor reaches to {last}"
+            )
+        steps = [step * self.dtype.itemsize for step in self.stride]
+        return np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, steps, writeable=False)
+
+
+def open_tensors(path: str | Path) -> dict[str, StoredTensor]:
+    """Returns the tensors of a file by name; dicts within dicts give dotted names, all that is no tensor is left out.
+
+    Raises:
+      CheckpointError: It is no file of `torch.save` (1.6 or later), or asks for something that is no tensor.
+    """
+    path = Path(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entry = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+            with archive.open(entry) as file:
+                tree = _Unpickler(file, path, entry.removesuffix("data.pkl")).load()
+    except (zipfile.BadZipFile, StopIteration) as error:
+        raise CheckpointError(
+            f"{path} is not what torch.save writes since PyTorch 1.6; load it there and save it again as safetensors"
+        ) from error
+    except (
+        OSError,
+        EOFError,
+        pickle.UnpicklingError,
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        AttributeError,
+    ) as error:
+        raise CheckpointError(f"{path} can not be read: {error}") from error
+    return _flat(tree, "")
+
+
+def read(path: str | Path, *, allow_pickle: bool) -> dict[str, np.ndarray]:
+    """Reads all tensors of a file; refuses unless `allow_pickle`."""
+    if not allow_pickle:
+        raise CheckpointError(f"{path} is a pickle; give allow_pickle=True to read the tensors in it")
+    return {name: tensor.read() for name, tensor in open_tensors(path).items()}
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: Any, path: Path, root: str):
+        super().__init__(file)
+        self._path = path
+        self._root = root
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        if module == "torch._utils" and name in ("_rebuild_tensor_v2", "_rebuild_parameter"):
+            return getattr(self, name)
+        if module in ("torch", "torch.storage") and name in _DTYPES:
+            return _DTYPES[name]
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no tensor; it may be harmful")
+
+    def persistent_load(self, pid: Any) -> Any:
+        kind, dtype, key, *_ = pid
+        if kind != "storage" or not isinstance(dtype, np.dtype) or not str(key).isalnum():
+            raise pickle.UnpicklingError(f"it refers to {pid!r}, which is no storage")
+        return dtype, f"{self._root}data/{key}"
+
+    def _rebuild_tensor_v2(self, storage: Any, offset: int, shape: Any, stride: Any, *_: Any) -> StoredTensor:
+        dtype, entry = storage
+        return StoredTensor(self._path, entry, dtype, offset, tuple(shape), tuple(stride))
+
+    def _rebuild_parameter(self, tensor: StoredTensor, *_: Any) -> StoredTensor:
+        return tensor
+
+
+def _flat(tree: Any, prefix: str) -> dict[str, StoredTensor]:
+    if isinstance(tree, StoredTensor):
+        return {prefix: tree}
+    if not isinstance(tree, dict):
+        return {}
+    named: dict[str, StoredTensor] = {}
+    for key, value in tree.items():
+        named |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return named
