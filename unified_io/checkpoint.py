@@ -198,14 +198,9 @@ class RestoreReport:
     unused: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        parts = [f"loaded {len(self.loaded)} parameters"]
-        for title, names in (
-            ("left at initialisation", self.initialised),
-            ("in the file but unused", self.unused),
-        ):
-            if names:
-                parts.append(f"{title} ({len(names)}): {', '.join(names)}")
-        return "\n".join(parts)
+        lists = (("left at initialisation", self.initialised), ("in the file but unused", self.unused))
+        rest = [f"{title} ({len(names)}): {', '.join(names) or 'none'}" for title, names in lists]
+        return "\n".join([f"loaded {len(self.loaded)} parameters", *rest])
 
 
 def save_params(path: str | Path, params: Any) -> None:

@@ -90,9 +90,16 @@ def values_to_bins(values: Float[np.ndarray, "*shape"]) -> Int[np.ndarray, "*sha
     return (values * np.float32(LOCATION_BINS - 1)).astype(np.int32)
 
 
-def bins_to_values(bins: Int[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """Returns bin / 999, the lower edge of the bin: at most 1/999 below the value that was written."""
-    return (np.asarray(bins) / (LOCATION_BINS - 1)).astype(np.float32)
+def bins_to_values(
+    bins: Int[np.ndarray, "*shape"], divide_by: int = LOCATION_BINS - 1
+) -> Float[np.ndarray, "*shape"]:
+    """Returns bin / 999, the lower edge of the bin: at most 1/999 below the value that was written.
+
+    Args:
+      bins: From 0 to 999.
+      divide_by: 1000 gives what the released JAX metrics read, a thousandth too little.
+    """
+    return (np.asarray(bins) / divide_by).astype(np.float32)
 
 
 def boxes_to_text(boxes: Float[np.ndarray, "N 4"], labels: Sequence[str] | None = None) -> str:

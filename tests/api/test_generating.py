@@ -8,6 +8,7 @@ import pytest
 
 from unified_io import api
 from unified_io.api import forms
+from unified_io.api.compiled import compiled
 from unified_io.api.rows import lay_out
 from unified_io.errors import CheckpointError, ConfigError
 from unified_io.generation.constraints import allow
@@ -39,7 +40,7 @@ def tokens_of(model, guidance, prompt="draw", negative=""):
     fields = [model.read({"text": text}, "image") for text in (prompt, negative)]
     rows = np.array([0] if guidance is None else [0, 1], np.int32)
     return np.asarray(
-        model._compiled.generate(
+        compiled(model.config).generate(
             model.params,
             lay_out(model.config, fields),
             rows,
@@ -89,7 +90,7 @@ def test_a_search_as_wide_as_all_answers_ranks_them_as_scoring_does(model, pictu
 
     fields = model.read(inputs, "text")
     batch = lay_out(model.config, [{**fields, "text_targets": answer} for answer in answers])
-    log_probs = np.asarray(model._compiled.log_probs(model.params, batch, target="text"))
+    log_probs = np.asarray(compiled(model.config).log_probs(model.params, batch, target="text"))
     without_end = log_probs[0, : 8 * 4].reshape(8, 4)[:, :3].sum(axis=1)
     assert found == [answers[i] for i in np.argsort(-without_end)]
     with pytest.raises(ConfigError, match="beams are for text"):

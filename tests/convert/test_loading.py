@@ -14,7 +14,9 @@ from tiny import tiny_config
 from unified_io import UnifiedIO, pytree
 from unified_io.api import loading
 from unified_io.convert import folders, port_config, stores, stream, uio2
+from unified_io.convert.vocoder import VOCODER
 from unified_io.errors import CheckpointError, ConfigError
+from unified_io.tokenizers.hifigan import HiFiGAN, HiFiGANConfig
 from unified_io.vocab import Vocabulary
 
 
@@ -238,3 +240,22 @@ def test_the_tokenizer_travels_with_the_model(tmp_path):
     lost = UnifiedIO.from_pretrained(tmp_path / "m").config.target("text").vocabulary
     with pytest.raises(ConfigError, match="LLaMA's tokenizer.model.*put it into"):
         lost.encode("seven")
+
+
+def test_a_vocoder_speaks_only_what_it_knows(port_model, saved, tmp_path):
+    hifigan = HiFiGANConfig()
+    shapes = jax.eval_shape(HiFiGAN(hifigan).init, jax.random.key(0), np.zeros((1, 4, 128), np.float32))[
+        "params"
+    ]
+    tensors = {}
+    for name, leaf in pytree.named_leaves(shapes).items():
+        theirs, layout = VOCODER.to_theirs(name)
+        tensors[theirs] = np.ascontiguousarray(layout.theirs(np.zeros(leaf.shape, np.float32)))
+    save_file(tensors, tmp_path / "vocoder.safetensors")
+    with pytest.raises(ConfigError, match=r"the vocoder speaks 128 mel bands, 256 samples.*writes 8 bands"):
+        UnifiedIO.from_pretrained(saved["port"], vocoder=tmp_path / "vocoder.safetensors")
+    # without an audio target there is nothing to speak, and nothing to compare
+    model = UnifiedIO.from_pretrained(
+        saved["port"], targets=["text"], vocoder=tmp_path / "vocoder.safetensors"
+    )
+    assert model.vocoder(np.zeros((4, 128), np.float32)).shape == (4 * 256,)

@@ -30,9 +30,11 @@ def test_safetensors_there_and_back(tmp_path, shard_bytes):
     assert (tmp_path / "m" / stores.INDEX).is_file() == (shard_bytes == 8)
 
 
-def test_t5x_there_and_back(tmp_path):
-    writers.write_t5x(tmp_path / "checkpoint_7", SHAPES, TENSORS.get, step=7)
-    store = stores.open_store(tmp_path / "checkpoint_7")
+def test_t5x_there_and_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    writers.write_t5x("here/../checkpoint_7", SHAPES, TENSORS.get, step=7)
+    store = stores.open_store("here/../checkpoint_7")
     assert store.shapes() == {name: array.shape for name, array in TENSORS.items()}
     for name, array in TENSORS.items():
         np.testing.assert_array_equal(store.read(name), array)
@@ -178,6 +180,15 @@ def test_a_pickle_is_read_only_when_told_and_without_pytorch(tmp_path):
     assert store.shapes() == {f"generator.{name}": array.shape for name, array in TENSORS.items()}
     for name, array in TENSORS.items():
         np.testing.assert_array_equal(store.read(f"generator.{name}"), array)
+
+
+def test_sharded_pickles_are_joined_by_their_index(tmp_path):
+    files = {name: f"pytorch_model-{i}.bin" for i, name in enumerate(TENSORS)}
+    for name, file in files.items():
+        _torch_file(tmp_path / file, {name: TENSORS[name]})
+    (tmp_path / stores.PICKLE_INDEX).write_text(json.dumps({"weight_map": files}))
+    store = stores.open_store(tmp_path, allow_pickle=True)
+    assert sorted(store.shapes()) == ["generator.a", "generator.b.c"]
 
 
 def test_a_pickle_that_wants_more_than_tensors_is_refused(tmp_path):

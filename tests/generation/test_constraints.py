@@ -142,3 +142,10 @@ def test_mistakes_are_named():
         constraints.allow(np.array([3, 4]))
     with pytest.raises(ConfigError, match="mask 1 of the schedule allows no token"):
         constraints.schedule(np.stack([mask(3), mask()]))
+
+
+def test_the_released_penalty_looks_at_the_last_token_only():
+    tokens = jnp.array([[2, 1, 0]])
+    logits = jnp.array([[4.0, 4.0, 4.0]])
+    np.testing.assert_allclose(constraints.repetition(2.0)(logits, 2, tokens), [[4, 2, 2]])
+    np.testing.assert_allclose(constraints.repetition(2.0, last_only=True)(logits, 2, tokens), [[4, 2, 4]])

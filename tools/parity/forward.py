@@ -146,7 +146,7 @@ def full_forward(fixture: Fixture) -> Iterator[Compared]:
     config, params = load(fixture)
     for case, setting in fixture.config["cases"].items():
         yield from _forward_case(fixture, config, params, case, setting)
-        if case == "all":
+        if case == "all" and "grads/norms" in fixture.outputs:
             yield from _gradients(fixture, config, params, setting)
 
 

@@ -16,7 +16,7 @@ from unified_io.loss import token_loss
 from unified_io.model import Encoded, Network, UnifiedIOConfig
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=32)
 def compiled(config: UnifiedIOConfig) -> "Compiled":
     """Returns the functions of a configuration, the same ones for the same configuration."""
     return Compiled(config)

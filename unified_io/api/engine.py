@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from unified_io.api.compiled import compiled
 from unified_io.api.options import OPTIONS
-from unified_io.api.rows import lay_out
+from unified_io.api.rows import lay_out, needed
 from unified_io.errors import CheckpointError, ConfigError, unknown
 from unified_io.model import UnifiedIOConfig
 from unified_io.vocab import PREFIXES
@@ -45,12 +45,12 @@ class Engine:
         self.vocoder = vocoder
         self.uninitialised = tuple(uninitialised)
         self.allow_random = allow_random
-        self._compiled = compiled(config)
 
     def encode(self, **inputs: Any) -> Float[np.ndarray, "tokens D"]:
         """Encoder states of one set of inputs, in the order of the config's inputs."""
-        batch = lay_out(self.config, [self.read(inputs)])
-        encoded = self._compiled.encode(self._trained(), batch)
+        fields = [self.read(inputs)]
+        config = needed(self.config, fields)
+        encoded = compiled(config).encode(self._trained(), lay_out(config, fields))
         real = np.asarray(encoded.segment_ids[0]) > 0
         return np.asarray(encoded.hidden[0], np.float32)[real]
 
@@ -59,7 +59,7 @@ class Engine:
         modality = self.config.target(target)
         made = [modality.preprocess({modality.fields[0]: x}, seed=0, training=False) for x in fields]
         bank = jax.tree.map(lambda *x: np.stack(x), *made)
-        rendered = self._compiled.reconstruct(self._trained(), bank, target=target)
+        rendered = compiled(self.config).reconstruct(self._trained(), bank, target=target)
         return [modality.detokenize(row) for row in np.asarray(rendered)]
 
     def read(self, inputs: Mapping[str, Any], output: str | None = None) -> dict[str, Any]:

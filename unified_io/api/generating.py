@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from unified_io.api.compiled import compiled
 from unified_io.api.engine import PROMPT, Engine
 from unified_io.api.options import OPTIONS, Options
-from unified_io.api.rows import bucket, lay_out, padded
+from unified_io.api.rows import bucket, lay_out, needed, padded
 from unified_io.errors import ConfigError
 from unified_io.modalities.base import TargetModality
 
@@ -121,9 +122,10 @@ class Generating(Engine):
         length = target.length
         if options.max_length is not None and target.end_token is not None:
             length = min(length, options.max_length)
-        rendered = self._compiled.generate(
+        config = needed(self.config, fields, target.name)
+        rendered = compiled(config).generate(
             params,
-            lay_out(self.config, fields),
+            lay_out(config, fields),
             rows,
             np.uint32(options.seed),
             np.asarray(places + places[:1] * (count - len(places)), np.int32),

@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from unified_io.api.model import UnifiedIO
-from unified_io.convert import families, folders, stream, vocoder
+from unified_io.convert import families, folders, stream
+from unified_io.convert import vocoder as vocoders
 from unified_io.errors import CheckpointError, ConfigError
 from unified_io.model import UnifiedIOConfig
 from unified_io.tokenizers.hifigan import HiFiGAN
@@ -18,7 +19,7 @@ def from_pretrained(
     path: str | Path,
     *,
     dtype: str | None = "float32",
-    vocoder_path: str | Path | None = None,
+    vocoder: str | Path | None = None,
     allow_random: bool = False,
     allow_pickle: bool = False,
     hub: bool = False,
@@ -33,7 +34,7 @@ def from_pretrained(
         it under `model/`), or a T5X checkpoint (then give `config`).
       dtype: "float32"; "bfloat16" keeps and computes the main model in it (feature encoders and tokenizers stay
         float32); "mixed" keeps float32 and computes in bfloat16, as the released models were trained.
-      vocoder_path: HiFi-GAN weights; without them sound is made by Griffin-Lim.
+      vocoder: HiFi-GAN weights; without them sound is made by Griffin-Lim.
       allow_random: Let a model with parameters that no file gave generate all the same.
       allow_pickle: Also read PyTorch's pickles; nothing in them is run.
       hub: Where there is no such folder, download it from the Hugging Face hub (needs `unified-io[hub]`).
@@ -45,7 +46,11 @@ def from_pretrained(
       ConfigError: An unknown modality or dtype.
     """
     loaded = folders.load(_folder(path, hub), dtype=dtype, allow_pickle=allow_pickle, **options)
-    speak = _vocoder(vocoder_path, allow_pickle) if vocoder_path else None
+    if any(getattr(getattr(m, "vocabulary", None), "path", None) == "" for m in loaded.config.targets):
+        print(
+            f"no {families.TOKENIZER_FILE} beside the model: it can not read or write words until one is given"
+        )
+    speak = _vocoder(vocoder, loaded.config, allow_pickle) if vocoder else None
     return UnifiedIO(loaded.config, loaded.params, speak, loaded.uninitialised, allow_random)
 
 
@@ -72,7 +77,16 @@ def _folder(path: str | Path, hub: bool) -> Path:
     return inner if not (folder / families.CONFIG_FILE).is_file() and inner.is_dir() else folder
 
 
-def _vocoder(path: str | Path, allow_pickle: bool) -> Callable[[np.ndarray], np.ndarray]:
-    config, params = vocoder.load(path, allow_pickle=allow_pickle)
+def _vocoder(
+    path: str | Path, model: UnifiedIOConfig, allow_pickle: bool
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns the released vocoder as a function: natural-log mel [frames, mels] -> waveform."""
+    config, params = vocoders.load(path, allow_pickle=allow_pickle)
+    for mel in (m.mel for m in model.targets if hasattr(m, "mel")):
+        if (mel.mels, mel.hop) != (config.mels, config.total_stride):
+            raise ConfigError(
+                f"the vocoder speaks {config.mels} mel bands, {config.total_stride} samples a frame; the model writes "
+                f"{mel.mels} bands, {mel.hop} samples a frame; leave it out (Griffin-Lim speaks anything)"
+            )
     run = jax.jit(lambda log_mel: HiFiGAN(config).apply({"params": params}, log_mel[None])[0])
     return lambda log_mel: np.asarray(run(np.asarray(log_mel, np.float32)))

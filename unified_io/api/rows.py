@@ -1,5 +1,6 @@
 """What the user gave, lined up as rows, and rows laid out as the static arrays the network takes."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,17 @@ def line_up(**arguments: Any) -> tuple[bool, list[tuple]]:
     count = next(iter(lengths.values()), 1)
     columns = [value if name in lengths else [value] * count for name, value in arguments.items()]
     return not lengths, list(zip(*columns, strict=True))
+
+
+def needed(config: UnifiedIOConfig, examples: Sequence[Mapping[str, Any]], *targets: str) -> UnifiedIOConfig:
+    """Returns the part of a model that these raw fields and targets need: what nobody gave costs nothing.
+
+    The law that an absent modality changes nothing makes it the same model.
+    """
+    given = {field for example in examples for field in example}
+    inputs = tuple(m for m in config.inputs if given.intersection(m.fields))
+    written = tuple(m for m in config.targets if m.name in targets)
+    return dataclasses.replace(config, inputs=inputs or config.inputs, targets=written or config.targets)
 
 
 def bucket(need: int, least: int = 1) -> int:

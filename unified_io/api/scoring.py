@@ -6,9 +6,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from unified_io.api.compiled import compiled
 from unified_io.api.engine import Engine
 from unified_io.api.options import Options
-from unified_io.api.rows import lay_out
+from unified_io.api.rows import lay_out, needed
 from unified_io.errors import ConfigError, unknown
 from unified_io.modalities.text import TextTarget
 
@@ -64,8 +65,9 @@ class Scoring(Engine):
         for start in range(0, len(rows), chosen.batch_size):
             part = rows[start : start + chosen.batch_size]
             texts = [{**examples[i], target.fields[0]: [answers[a] for a in group]} for i, group in part]
-            batch = lay_out(self.config, texts)
-            log_probs = np.asarray(self._compiled.log_probs(params, batch, target=target.name))
+            config = needed(self.config, texts, target.name)
+            batch = lay_out(config, texts)
+            log_probs = np.asarray(compiled(config).log_probs(params, batch, target=target.name))
             for (i, group), found in zip(part, aggregate(batch, log_probs, by), strict=False):
                 scores[i, group] = found[: len(group)]
             if chosen.progress:

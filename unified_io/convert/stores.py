@@ -10,10 +10,10 @@ import numpy as np
 from unified_io.convert import pickles
 from unified_io.errors import CheckpointError
 
-INDEX = "model.safetensors.index.json"
+INDEX, PICKLE_INDEX = "model.safetensors.index.json", "pytorch_model.bin.index.json"
 TARGET, STATE = "target.", "state."
 # Pages of a mapped file count as memory of ours until it is closed.
-_REMAP_BYTES = 256 << 20
+_REMAP_BYTES = 8 << 20
 
 
 class Store(Protocol):
@@ -55,7 +55,11 @@ def open_store(path: str | Path, *, allow_pickle: bool = False) -> Store:
             raise CheckpointError(
                 f"{path} holds {len(files)} safetensors files and no {INDEX}; which belong together? add the index"
             )
-        files = files or sorted(p for p in path.iterdir() if p.name == "pytorch_model.bin")
+        if not files and (path / PICKLE_INDEX).is_file():
+            return PickleStore(
+                [path / file for file in sorted(set(_index(path / PICKLE_INDEX).values()))], allow_pickle
+            )
+        files = files or sorted(path.glob("pytorch_model.bin"))
         if not files:
             raise CheckpointError(
                 f"no weights in {path}: neither *.safetensors, nor pytorch_model.bin, nor target.* of a T5X checkpoint"
@@ -65,7 +69,7 @@ def open_store(path: str | Path, *, allow_pickle: bool = False) -> Store:
         raise CheckpointError(f"no weights at {path}")
     if path.suffix == ".safetensors":
         return SafetensorsStore(path.parent, {name: path.name for name in _names(path)})
-    return PickleStore(path, allow_pickle)
+    return PickleStore([path], allow_pickle)
 
 
 def is_t5x(path: Path) -> bool:
@@ -111,16 +115,18 @@ class SafetensorsStore(Store):
 
 
 class PickleStore(Store):
-    """A file written by `torch.save`; only tensors are built from it, and only if the caller agrees."""
+    """Files written by `torch.save`; only tensors are built from them, and only if the caller agrees."""
 
-    def __init__(self, path: Path, allow_pickle: bool):
+    def __init__(self, paths: list[Path], allow_pickle: bool):
         if not allow_pickle:
             raise CheckpointError(
-                f"{path} is a pickle; we read it without running anything in it, but only when told to: "
+                f"{paths[0]} is a pickle; we read it without running anything in it, but only when told to: "
                 "allow_pickle=True (--allow_pickle), or save it as safetensors first"
             )
-        self.where = str(path)
-        self._tensors = pickles.open_tensors(path)
+        self.where = str(paths[0])
+        self._tensors = {
+            name: tensor for path in paths for name, tensor in pickles.open_tensors(path).items()
+        }
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: tensor.shape for name, tensor in self._tensors.items()}
@@ -134,7 +140,7 @@ class ZarrStore(Store):
 
     def __init__(self, folder: Path):
         self.where = str(folder)
-        self._folder = folder
+        self._folder = folder.resolve()  # tensorstore takes no other path
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: tuple(self._array(name).shape) for name in self._names()}
@@ -166,7 +172,7 @@ def _index(path: Path) -> dict[str, str]:
         files = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
         outside = [file for file in files.values() if Path(file).name != file]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} is no index of safetensors: {error}") from error
+        raise CheckpointError(f"{path} is no index of files: {error}") from error
     if outside:
         raise CheckpointError(f"{path} points to {outside[0]!r}; only files beside it are read")
     return files

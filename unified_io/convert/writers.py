@@ -134,7 +134,7 @@ class _Fresh:
     """A folder written aside and put in place when all went well; refuses to replace what is not a model."""
 
     def __init__(self, folder: str | Path, ours: tuple[str, ...]):
-        self._folder = Path(folder).absolute()
+        self._folder = Path(folder).resolve()
         self._fresh = self._folder.with_name(f".{self._folder.name}.new")
         self._ours = ours
 

@@ -96,25 +96,27 @@ def prefer(members: Bool[np.ndarray, " V"], threshold: float) -> Constraint:
     return apply
 
 
-def repetition(penalty: float) -> Constraint:
+def repetition(penalty: float, last_only: bool = False) -> Constraint:
     """Makes less likely what a row has written before: its logit is divided by `penalty`, a negative one multiplied.
 
     The token given to the first step does not count.
 
     Args:
       penalty: 1 changes nothing; 1.5 in the released demo.
+      last_only: Only the token just before counts, as in the released JAX code.
 
     Raises:
       ConfigError: The penalty is below 1, which would be a reward.
 
-    Source: Keskar et al. 2019 (CTRL), section 4.1. The released JAX code penalises the last token only.
+    Source: Keskar et al. 2019 (CTRL), section 4.1.
     """
     if not 1 <= penalty < np.inf:
         raise ConfigError(f"repetition penalty {penalty} is not a number from 1 (no penalty) up")
 
     def apply(logits, index, tokens):
         rows, size = logits.shape
-        done = jnp.arange(tokens.shape[1])[None] < index
+        steps = jnp.arange(tokens.shape[1])[None]
+        done = steps == index - 1 if last_only else steps < index
         ids = jnp.where(done, tokens, size)  # what is not written yet falls outside, and is dropped
         written = jnp.zeros(logits.shape, bool).at[jnp.arange(rows)[:, None], ids].set(True, mode="drop")
         return jnp.where(written, jnp.where(logits > 0, logits / penalty, logits * penalty), logits)

@@ -14,24 +14,25 @@ from unified_io.errors import ConfigError
 class Sampler:
     """Draws one token a row; `Sampler(temperature=0.0)` takes the likeliest.
 
-    Tokens are first cut to the nucleus of probability `top_p`, measured before the temperature, then to the
-    `top_k` likeliest, then drawn from softmax(logits / temperature). What ties with the last token kept is
+    Tokens are first cut to the nucleus of probability `top_p`, then to the `top_k` likeliest, then drawn from softmax(logits / temperature). What ties with the last token kept is
     kept too.
 
     Attributes:
       temperature: Divides the logits; 0 is greedy.
       top_k: Keep this many tokens; 0 keeps all.
       top_p: Keep the likeliest tokens until they reach this probability; 1 keeps all.
+      tempered_nucleus: Measure the nucleus after the temperature, as the PyTorch port does, and not before it.
 
     Raises:
       ConfigError: A number is outside its range.
 
-    Source: the released JAX sampler; the PyTorch port divides by the temperature before it cuts the nucleus.
+    Source: the released JAX sampler, and the port's where named.
     """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    tempered_nucleus: bool = False
 
     def __post_init__(self):
         if self.temperature != 0 and not 1e-5 <= self.temperature < math.inf:
@@ -53,12 +54,14 @@ class Sampler:
         logits = logits.astype(jnp.float32)
         if self.temperature == 0:
             return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        tempered = logits / self.temperature
         if self.top_p < 1:
-            logits = keep_top_p(logits, self.top_p)
+            kept = keep_top_p(tempered if self.tempered_nucleus else logits, self.top_p)
+            tempered = jnp.where(jnp.isfinite(kept), tempered, -jnp.inf)
         if self.top_k > 0:
-            logits = keep_top_k(logits, self.top_k)
+            tempered = keep_top_k(tempered, self.top_k)
         draw = jax.vmap(jax.random.categorical)
-        return draw(row_keys(rng, logits.shape[0]), logits / self.temperature).astype(jnp.int32)
+        return draw(row_keys(rng, logits.shape[0]), tempered).astype(jnp.int32)
 
 
 def keep_top_p(logits: Float[Array, "*B V"], p: float) -> Float[Array, "*B V"]:
