@@ -18,23 +18,18 @@ from unified_io.nn import masks
 from unified_io.tokenizers.quantizer import squared_distances, unit
 
 
-def load(fixture: Fixture) -> tuple[UnifiedIOConfig, Any]:
+def load(fixture: Fixture, partial: bool = False) -> tuple[UnifiedIOConfig, Any]:
     """Returns the model of a port fixture and its parameters, loaded by the converter.
 
-    A fixture may hold the weights of one path only; what else the config describes is expected to be missing.
+    Args:
+      fixture: Whose `config.json` and weights to take.
+      partial: The weights are those of one path only; what else the config describes is missing.
     """
     config = port_config.from_port(fixture.config["config"], resampler_activation="gelu")
     store = stores.open_store(fixture.folder / "weights.safetensors")
-    held = {uio2.PORT.to_ours(name)[0] for name in store.shapes() if uio2.PORT.to_ours(name)}
-    absent = [f"^{name}$" for name in stream.shapes_of(config) if name not in held]
-    if not _is_part(fixture.config["fixture"]):
-        absent = []
-    params, _ = stream.load(store, uio2.PORT, config, expect_missing=tuple(absent), quiet=True)
-    return config, params
-
-
-def _is_part(kind: str) -> bool:
-    return kind == "encoder"
+    held = {found[0] for name in store.shapes() if (found := uio2.PORT.to_ours(name))}
+    absent = tuple(f"^{name}$" for name in stream.shapes_of(config) if partial and name not in held)
+    return config, stream.load(store, uio2.PORT, config, expect_missing=absent, quiet=True)[0]
 
 
 def turned(angles: np.ndarray) -> np.ndarray:
@@ -44,7 +39,7 @@ def turned(angles: np.ndarray) -> np.ndarray:
 
 def encoder(fixture: Fixture) -> Iterator[Compared]:
     """The five embedders, their concatenation, the layers."""
-    config, params = load(fixture)
+    config, params = load(fixture, partial=True)
     yield from _position_tables(fixture, config, params)
     for case, names in fixture.config["cases"].items():
         rows = lay_out(config, chosen(fixture.inputs, "inputs/", names))

@@ -94,8 +94,8 @@ class Compiled:
             keys = jax.vmap(
                 lambda place: jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), place[0]), place[1])
             )(places)
-            step = step if scale is None else guided(step, scale)
-            tokens, _ = decode(step, cache, sampler=sampler, rng=keys, **shared)
+            following = step if scale is None else guided(step, scale)
+            tokens, _ = decode(following, cache, sampler=sampler, rng=keys, **shared)
         return self._apply(params, tokens, target, method="render")
 
     def _log_probs(self, params: Any, batch: Any, *, target: str) -> Float[Array, "G places"]:

@@ -27,16 +27,7 @@ class Shape(NamedTuple):
 def shapes_of(config: UnifiedIOConfig) -> dict[str, tuple[int, ...]]:
     """Returns the shape of every parameter of a model by name, layers apart (`encoder/layers_0/…`)."""
     named = pytree.named_leaves(nn.meta.unbox(parameter_shapes(config)))
-    return {name: tuple(leaf.shape[1:] if stacked else leaf.shape) for name, leaf, stacked in _apart(named)}
-
-
-def apart(params: Any) -> dict[str, Any]:
-    """Returns parameters by name, layers apart; slices of a stacked layer are made when iterated."""
-    named = pytree.named_leaves(params)
-    return {
-        name: leaf[int(re.search(r"/layers_(\d+)/", name)[1])] if stacked else leaf
-        for name, leaf, stacked in _apart(named)
-    }
+    return {name: _own_shape(leaf, layer) for name, leaf, layer in _apart(named)}
 
 
 def load(
@@ -125,22 +116,16 @@ def emit(
 ) -> tuple[dict[str, tuple[tuple[int, ...], np.dtype]], Callable[[str], np.ndarray]]:
     """Prepares saving a model's parameters: what a writer of `convert.writers` needs."""
     named = pytree.named_leaves(params)
-    places: dict[str, tuple[str, int | None, Layout]] = {}
+    places: dict[str, tuple[Any, int | None, Layout]] = {}
     shapes = {}
-    for name, leaf, stacked in _apart(named):
+    for name, leaf, layer in _apart(named):
         new, layout = target.to_theirs(name)
-        number = int(re.search(r"/layers_(\d+)/", name)[1]) if stacked else None
-        old = re.sub(r"/layers_\d+/", "/layers/", name) if stacked else name
-        places[new] = (old, number, layout)
-        shapes[new] = (
-            _their_shape(layout, tuple(leaf.shape[1:] if stacked else leaf.shape)),
-            np.dtype(leaf.dtype),
-        )
+        places[new] = (leaf, layer, layout)
+        shapes[new] = (_their_shape(layout, _own_shape(leaf, layer)), np.dtype(leaf.dtype))
 
     def read(new: str) -> np.ndarray:
-        old, number, layout = places[new]
-        leaf = named[old] if number is None else named[old][number]
-        return np.ascontiguousarray(layout.theirs(np.asarray(leaf)))
+        leaf, layer, layout = places[new]
+        return np.ascontiguousarray(layout.theirs(np.asarray(leaf if layer is None else leaf[layer])))
 
     return shapes, read
 
@@ -184,11 +169,15 @@ def _their_shape(layout: Layout, shape: tuple[int, ...]) -> tuple[int, ...]:
     return layout.theirs(np.broadcast_to(np.float32(0), shape)).shape
 
 
-def _apart(named: Mapping[str, Any]) -> Iterable[tuple[str, Any, bool]]:
-    """Yields (name, leaf, stacked); the leaf of a stack of layers comes once a layer, under that layer's name."""
+def _own_shape(leaf: Any, layer: int | None) -> tuple[int, ...]:
+    return tuple(leaf.shape if layer is None else leaf.shape[1:])
+
+
+def _apart(named: Mapping[str, Any]) -> Iterable[tuple[str, Any, int | None]]:
+    """Yields (name, leaf, layer): a stack of layers once a layer, under that layer's name; else the layer is None."""
     for name, leaf in named.items():
         if _LAYERS.search(name):
-            for i in range(leaf.shape[0]):
-                yield _LAYERS.sub(f"/layers_{i}/", name), leaf, True
+            for layer in range(leaf.shape[0]):
+                yield _LAYERS.sub(f"/layers_{layer}/", name), leaf, layer
         else:
-            yield name, leaf, False
+            yield name, leaf, None

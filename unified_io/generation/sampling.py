@@ -14,8 +14,8 @@ from unified_io.errors import ConfigError
 class Sampler:
     """Draws one token a row; `Sampler(temperature=0.0)` takes the likeliest.
 
-    Tokens are first cut to the nucleus of probability `top_p`, then to the `top_k` likeliest, then drawn from softmax(logits / temperature). What ties with the last token kept is
-    kept too.
+    Tokens are first cut to the nucleus of probability `top_p`, then to the `top_k` likeliest, then drawn from
+    softmax(logits / temperature). What ties with the last token kept is kept too.
 
     Attributes:
       temperature: Divides the logits; 0 is greedy.

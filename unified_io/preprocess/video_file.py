@@ -111,7 +111,7 @@ def _middle_frames(file: BinaryIO, count: int, name: str) -> list["VideoFrame"]:
 def _times(container: "InputContainer", stream: "VideoStream", name: str) -> list[int]:
     """When every frame is shown, in units of the stream; decodes nothing."""
     times = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
-    if not times:
+    if not times or stream.time_base is None:
         raise DataError(f"{name} holds no frame with a time; convert it to MP4")
     seconds = (times[-1] - times[0]) * stream.time_base.numerator / stream.time_base.denominator
     if seconds > MAX_SECONDS:
