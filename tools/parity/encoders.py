@@ -43,7 +43,7 @@ def audio_encoder(fixture: Fixture) -> Iterator[Compared]:
     params = uio2.part(
         load_file(fixture.folder / "weights.safetensors"), "input_embedders.audio.image_encoder"
     )
-    rows = np.asarray(table_rows(jnp.arange(config.grid[0] * config.grid[1]), config.grid, config.grid))
+    rows = np.asarray(table_rows(jnp.arange(config.grid[0] * config.grid[1]), config.grid))
     for case, settings in fixture.config["cases"].items():
         positions = fixture.inputs[f"{case}/pos_ids"]
         if not settings.get("transpose_input", True):

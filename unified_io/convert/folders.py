@@ -64,7 +64,7 @@ def load(
         family.table,
         wanted,
         expect_missing=tuple(expect_missing),
-        expect_unused=stream.shapes_of(whole).keys() - stream.shapes_of(wanted).keys(),
+        expect_unused=_left_out(whole, wanted),
         dtype=_storage(dtype),
     )
     if report.initialised:
@@ -147,6 +147,13 @@ def _write(path: str | Path, family: str, config: UnifiedIOConfig, shapes: Any, 
         writers.write_t5x(path, shapes, read)
     else:
         writers.write_safetensors(path, shapes, read, extra)
+
+
+def _left_out(whole: UnifiedIOConfig, wanted: UnifiedIOConfig) -> set[str]:
+    """The parameters that only what was switched off has."""
+    if (whole.inputs, whole.targets) == (wanted.inputs, wanted.targets):
+        return set()
+    return stream.shapes_of(whole).keys() - stream.shapes_of(wanted).keys()
 
 
 def _switched(

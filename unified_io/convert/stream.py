@@ -26,8 +26,7 @@ class Shape(NamedTuple):
 
 def shapes_of(config: UnifiedIOConfig) -> dict[str, tuple[int, ...]]:
     """Returns the shape of every parameter of a model by name, layers apart (`encoder/layers_0/…`)."""
-    named = pytree.named_leaves(nn.meta.unbox(parameter_shapes(config)))
-    return {name: _own_shape(leaf, layer) for name, leaf, layer in _apart(named)}
+    return _shapes(pytree.named_leaves(nn.meta.unbox(parameter_shapes(config))))
 
 
 def load(
@@ -59,7 +58,7 @@ def load(
         read; nothing is loaded then.
     """
     wanted = pytree.named_leaves(nn.meta.unbox(parameter_shapes(config)))
-    report, theirs = _match(store, table, shapes_of(config), expect_missing, frozenset(expect_unused))
+    report, theirs = _match(store, table, _shapes(wanted), expect_missing, frozenset(expect_unused))
 
     def array(name: str) -> np.ndarray:
         their_name, layout = theirs[name]
@@ -167,6 +166,10 @@ def _match(
 def _their_shape(layout: Layout, shape: tuple[int, ...]) -> tuple[int, ...]:
     # an array of one number seen as many: only its shape is turned around
     return layout.theirs(np.broadcast_to(np.float32(0), shape)).shape
+
+
+def _shapes(named: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: _own_shape(leaf, layer) for name, leaf, layer in _apart(named)}
 
 
 def _own_shape(leaf: Any, layer: int | None) -> tuple[int, ...]:

@@ -34,15 +34,13 @@ class AstConfig(VitConfig):
             )
 
 
-def table_rows(
-    positions: Int[Array, "*B"], grid: tuple[int, int], table_grid: tuple[int, int]
-) -> Int[Array, "*B"]:
+def table_rows(positions: Int[Array, "*B"], grid: tuple[int, int]) -> Int[Array, "*B"]:
     """Turns time-major patch indices of `grid` (time, mel) into rows of the mel-major position table.
 
-    Example, grid and table grid (3, 2): patches 0 1 2 3 4 5 are rows 0 3 1 4 2 5.
+    Example, grid (3, 2): patches 0 1 2 3 4 5 are rows 0 3 1 4 2 5.
     """
     time, mel = positions // grid[1], positions % grid[1]
-    return mel * table_grid[0] + time
+    return mel * grid[0] + time
 
 
 class AudioSpectrogramTransformer(nn.Module):
@@ -66,7 +64,8 @@ class AudioSpectrogramTransformer(nn.Module):
 
         Args:
           mask: True = a real patch. Others change nothing, and what comes out in their place means nothing.
-          positions: Time-major index of each patch in `grid`.
+          positions: Time-major index of each patch. As released, it is split by the config's grid: a spectrogram of
+            fewer mel bands is placed as if it had all of them.
           grid: Patches in time and in mel of the whole spectrogram, at most those of the config.
 
         Returns:
@@ -91,7 +90,7 @@ class AudioSpectrogramTransformer(nn.Module):
             dtype=config.dtype,
             name="embedding",
         )(patches)
-        x = x + table.astype(x.dtype)[2 + table_rows(positions, grid, config.grid)]
+        x = x + table.astype(x.dtype)[2 + table_rows(positions, config.grid)]
         x = prepend(jnp.stack([class_token, distillation_token]) + table[:2], x)
         mask = jnp.pad(mask, ((0, 0), (2, 0)), constant_values=True)
         last, second = Transformer(config, AST_STYLE, name="Transformer_0")(x, mask)
