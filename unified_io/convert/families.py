@@ -43,6 +43,11 @@ class Family:
         return table(self.name)
 
 
+def holds_model(path: str | Path) -> bool:
+    """Whether a folder is a saved model or a T5X checkpoint, of any family."""
+    return (Path(path) / CONFIG_FILE).is_file() or is_t5x(Path(path))
+
+
 def recognise(path: str | Path, tokenizer: str | None = None) -> Family:
     """Finds out what a folder is: ours, the port's, or T5X's.
 

@@ -48,7 +48,8 @@ class TrainJob:
       report_period: Steps between reports.
       eval_period: Steps between evaluations on the validation split, with sample pictures where there are any.
       eval_batches: Batches of an evaluation.
-      initial_params: Parameter-name prefix -> folder of parameters to start from, e.g. trained tokenizers.
+      initial_params: Parameter-name prefix -> folder of parameters to start from, e.g. trained tokenizers. Under the
+        empty prefix a whole saved model of any family, e.g. a released one to go on from.
     """
 
     model_dir: str
@@ -101,8 +102,9 @@ class TrainJob:
             return
         mesh = meshes.make_mesh(self.mesh)
         optimizer = optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
+        given = self._given()
         with meshes.use(mesh):
-            state = self._initial_state(mesh, optimizer)
+            state = self._initial_state(mesh, optimizer, given)
             train_step = make_train_step(self._loss_fn(), optimizer, seed=self.seed)
             loader = self._loader(mesh, "train")
             with (
@@ -140,7 +142,20 @@ class TrainJob:
         """Says where the curves of this job are."""
         print(f"curves and samples: tensorboard --logdir={self.model_dir}")
 
-    def _initial_state(self, mesh, optimizer) -> TrainState:
+    def _given(self) -> dict[str, Any]:
+        """Reads the parameters to start from, by name; outside the mesh, where shapes can be traced."""
+        shapes = pytree.named_leaves(nn.unbox(parameter_shapes(self.model)))
+        given: dict[str, Any] = {}
+        for prefix, folder in self.initial_params.items():
+            if not prefix and families.holds_model(folder):
+                loaded = folders.load(folder, config=self.model).params
+            else:
+                part = {k.removeprefix(prefix): leaf for k, leaf in shapes.items() if k.startswith(prefix)}
+                loaded, _ = checkpoint.load_params(folder, pytree.nested(part))
+            given |= {prefix + name: leaf for name, leaf in pytree.named_leaves(loaded).items()}
+        return given
+
+    def _initial_state(self, mesh, optimizer, given: Mapping[str, Any]) -> TrainState:
         model = Network(self.model)
 
         def init(rng):
@@ -149,12 +164,7 @@ class TrainJob:
 
         state = meshes.init_sharded(init, jax.random.key(self.seed), mesh=mesh)
         named = pytree.named_leaves(state.params)
-        for prefix, folder in self.initial_params.items():
-            part = {
-                name.removeprefix(prefix): leaf for name, leaf in named.items() if name.startswith(prefix)
-            }
-            loaded, _ = checkpoint.load_params(folder, pytree.nested(part))
-            named |= {prefix + name: leaf for name, leaf in pytree.named_leaves(loaded).items()}
+        named |= {name: jax.device_put(leaf, named[name].sharding) for name, leaf in given.items()}
         return state.replace(params=pytree.from_named(named, state.params))
 
     def _loss_fn(self):
