@@ -175,6 +175,7 @@ class Network(nn.Module):
         index: Int[Array, ""],
         cross_mask: Bool[Array, "B S"],
         target: str,
+        shown: Bool[Array, "B L"] | None = None,
     ) -> tuple[Float[Array, "B V"], Any]:
         """Reads one token a row at position `index` and scores the next one.
 
@@ -184,18 +185,25 @@ class Network(nn.Module):
           index: Position, the same for all rows.
           cross_mask: Encoder places that hold real tokens.
           target: Name of the modality that is being written.
+          shown: With `dynamic_masking`, which inputs the encoder was shown (`masks.shown`); None for all.
         """
         embedder = self.target_embedders[target]
         positions = jnp.broadcast_to(index, tokens.shape)[:, None]
         y, angles = embedder.embed(tokens[:, None], positions)
-        patterns = None
-        if self.config.backbone.sparse_patterns:
-            length = cache["self"]["k"].shape[2]
-            columns = self.config.target(target).columns
-            own = masks.sparse(jnp.atleast_1d(index), jnp.arange(length), columns or length)
-            patterns = (own if columns else jnp.ones_like(own))[:, None, None]
+        visible = keys = None
+        if self.config.backbone.dynamic_masking and shown is not None:
+            visible = shown & jnp.take(shown, index, axis=1)[:, None]
+        modality = self.config.target(target)
+        if self.config.backbone.sparse_patterns and modality.columns:
+            keys = masks.sparse_keys(index, modality.columns, modality.slot_size)
         hidden, cache = self.decoder.decode_step(
-            y, cache, index, cross_mask=cross_mask[:, None, None, :], angles=angles, pattern_masks=patterns
+            y,
+            cache,
+            index,
+            cross_mask=cross_mask[:, None, None, :],
+            angles=angles,
+            visible=visible,
+            pattern_keys=keys,
         )
         return embedder.logits(hidden[:, 0]), cache
 

@@ -128,7 +128,7 @@ def test_however_the_layers_are_run(params, inputs, wanted, changes):
     jax.tree.map(functools.partial(np.testing.assert_allclose, atol=2e-5), gradient, wanted[1])
 
 
-def decode_one_by_one(config, params, inputs, encoded, pattern_masks=None):
+def decode_one_by_one(config, params, inputs, encoded, columns=None):
     """All tokens by cached decoding, the cache a little longer than needed."""
     decoder = Decoder(config)
 
@@ -145,7 +145,7 @@ def decode_one_by_one(config, params, inputs, encoded, pattern_masks=None):
                 t,
                 cross_mask=inputs.real[:, None, None],
                 angles=line(inputs.y_angles, 1),
-                pattern_masks=None if pattern_masks is None else line(pattern_masks, 3),
+                pattern_keys=None if columns is None else masks.sparse_keys(t, columns, T),
                 method="decode_step",
             )
             return cache, hidden[:, 0]
@@ -179,8 +179,7 @@ def test_sparse_patterns_reach_the_layers_they_belong_to(params, inputs, wanted,
     changes = [np.abs(run(everything.at[plane].set(oneself)) - wanted[0]).max() for plane in range(3)]
     assert [change > 1e-3 for change in changes] == [name != "column" for name in masks.PATTERNS]
     planes = masks.sparse(jnp.arange(T), jnp.arange(T), 2)[:, None, None]
-    decoded = jnp.pad(planes, [(0, 0)] * 4 + [(0, 1)])
-    hidden, _ = decode_one_by_one(config, params["decoder"], inputs, encoded, decoded)
+    hidden, _ = decode_one_by_one(config, params["decoder"], inputs, encoded, columns=2)
     np.testing.assert_allclose(hidden, run(planes), atol=1e-5)
 
 

@@ -9,6 +9,7 @@ from tiny import featurize, tiny_batch, tiny_config, tiny_examples
 
 from unified_io.loss import total_loss
 from unified_io.model import Network
+from unified_io.nn import masks
 from unified_io.nn.transformer import stack_layers
 
 
@@ -86,14 +87,21 @@ def test_absent_modality_changes_nothing_and_gets_no_gradient(model):
     assert all(not np.any(leaf) for leaf in jax.tree.leaves(frozen)), "the tokenizer must stay as it is"
 
 
-@pytest.mark.parametrize("target", ["text", "image", "action"])
-@pytest.mark.parametrize("sparse", [False, True])
-def test_cached_decoding_equals_the_full_forward(model, target, sparse):
+@pytest.mark.parametrize("target", ["text", "image", "audio", "action"])
+@pytest.mark.parametrize(
+    "switches", [{}, {"sparse_patterns": True}, {"sparse_patterns": True, "dynamic_masking": True}]
+)
+def test_cached_decoding_equals_the_full_forward(model, target, switches):
     _, _, params, _, _ = model
-    config = tiny_config(sparse_patterns=sparse)
+    config = tiny_config(**switches)
     module = Network(config)
-    example = {"text": 0, "image": 1, "action": 3}[target]
-    batch = tiny_batch(config, featurize(config, [tiny_examples()[example]]))
+    example = {"text": 0, "image": 1, "audio": 2, "action": 3}[target]
+    features = featurize(config, [tiny_examples()[example]])
+    shown = None
+    if "hidden" in (bank := features[0]["targets"][target]):
+        bank["hidden"] = np.random.default_rng(0).random(bank["hidden"].shape) < 0.4
+        shown = masks.shown(jnp.asarray(bank["hidden"]))
+    batch = tiny_batch(config, features)
     full = jax.jit(lambda: module.apply({"params": params}, batch)[target])()
     count = int((batch["heads"][target]["weights"] > 0).sum())
     tokens = np.asarray(full.tokens)[0, :count]
@@ -107,7 +115,9 @@ def test_cached_decoding_equals_the_full_forward(model, target, sparse):
             token, index = given
             row = jnp.broadcast_to(token, encoded.segment_ids.shape[:1])
             seen = encoded.segment_ids > 0
-            logits, cache = module.apply({"params": params}, cache, row, index, seen, target, method="step")
+            logits, cache = module.apply(
+                {"params": params}, cache, row, index, seen, target, shown, method="step"
+            )
             return cache, logits[0]
 
         inputs = jnp.concatenate([jnp.zeros(1, jnp.int32), tokens[:-1]])

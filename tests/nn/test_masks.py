@@ -60,6 +60,22 @@ def test_sparse_patterns_come_in_the_order_of_their_names():
         np.testing.assert_array_equal(plane, getattr(masks, name)(index, index, 4))
 
 
+@pytest.mark.parametrize(("width", "length"), [(4, 24), (3, 9), (16, 64), (7, 7)])
+def test_a_decoding_step_reads_what_its_patterns_allow(width, length):
+    index = jnp.arange(length)
+    planes = np.asarray(masks.sparse(index, index, width))
+    for i in range(length):
+        keys = masks.sparse_keys(jnp.int32(i), width, length)
+        for pattern in range(len(masks.PATTERNS)):
+            read = np.asarray(keys.places)[pattern][np.asarray(keys.allowed)[pattern]]
+            assert len(read) == len({*read.tolist()})
+            assert {*read.tolist(), i} == {*np.flatnonzero(planes[pattern, i]).tolist()}, (i, pattern)
+
+
+def test_of_an_image_of_1024_codes_a_step_reads_sixty():
+    assert masks.sparse_keys(jnp.int32(700), 32, 1024).places.shape == (3, 60)
+
+
 def test_which_layer_takes_which_pattern():
     names = [masks.PATTERNS[masks.decoder_pattern(layer, 6)] for layer in range(6)]
     assert " ".join(names) in masks.decoder_pattern.__doc__

@@ -149,25 +149,33 @@ class Decoder(nn.Module):
         *,
         cross_mask: Bool[Array, "#B 1 1 S"],
         angles: Float[Array, "#B 1 half"],
-        pattern_masks: Bool[Array, "patterns #B 1 1 L"] | None = None,
+        visible: Bool[Array, "#B L"] | None = None,
+        pattern_keys: masks.Keys | None = None,
     ) -> tuple[Float[Array, "B 1 D"], Cache]:
         """Runs one token, which sees itself and the tokens decoded before it.
 
         Args:
           index: Place of the token, the same in all rows: 0 for the first.
-          pattern_masks: With `sparse_patterns`, the lines of the pattern masks that belong to this token.
+          visible: Earlier tokens that this one may look at at all; None for all of them.
+          pattern_keys: With `sparse_patterns`, the few places each of `masks.PATTERNS` looks at; only they are read.
+            None looks everywhere, as text does.
 
         Returns:
           The hidden state, normed, and the cache with this token in it.
         """
         length = cache["self"]["k"].shape[2]
-        mask_of = self._mask_of((jnp.arange(length) <= index)[None, None, None], pattern_masks)
+        places = jnp.arange(length)
+        earlier = (places < index)[None] if visible is None else visible & (places < index)
 
         def body(block, y, layer):
             pattern, kept = layer
-            return block.step(
-                y, kept, index, self_mask=mask_of(pattern), cross_mask=cross_mask, angles=angles
-            )
+            shared = {"cross_mask": cross_mask, "angles": angles}
+            if pattern_keys is None:
+                mask = earlier | (places == index)
+                return block.step(y, kept, index, self_mask=mask[:, None, None], **shared)
+            keys, allowed = pattern_keys.places[pattern], pattern_keys.allowed[pattern]
+            mask = jnp.pad(earlier[:, keys] & allowed, ((0, 0), (0, 1)), constant_values=True)
+            return block.step(y, kept, index, self_mask=mask[:, None, None], places=keys, **shared)
 
         patterns = masks.decoder_patterns(self.config.num_decoder_layers)
         y, new = self._stack(body, y, (patterns, cache))

@@ -5,6 +5,8 @@ tokens (row-major, counted within their own image or sound), so they hold anywhe
 decoding step. In the drawings `x` is allowed, `.` is not; a line is a query, a column is a key.
 """
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
@@ -113,6 +115,43 @@ def convolution(
 def sparse(query: Int[Array, "*B Q"], key: Int[Array, "*B K"], width: int) -> Bool[Array, "patterns *B Q K"]:
     """The patterns of a grid in the order of `PATTERNS`; `decoder_pattern` tells which layer takes which."""
     return jnp.stack([row(query, key, width), column(query, key, width), convolution(query, key, width)])
+
+
+class Keys(NamedTuple):
+    """The few earlier tokens that a decoding step looks at beside itself, a line a pattern.
+
+    Attributes:
+      places: Which tokens; where `allowed` is False any.
+      allowed: Which of them are there.
+    """
+
+    places: Int[Array, "patterns n"]
+    allowed: Bool[Array, "patterns n"]
+
+
+def sparse_keys(index: Int[Array, ""], width: int, length: int, size: int = 11) -> Keys:
+    """What `sparse` allows the token at `index` beside itself, as places: of 1024 tokens of a 32 x 32 grid at most 60.
+
+    Args:
+      index: The token, row-major.
+      width: Columns of the grid.
+      length: Tokens of the grid.
+      size: Side of the convolution's window.
+    """
+    reach = size // 2
+    above, beside = np.meshgrid(np.arange(reach + 1), np.arange(-reach, reach + 1), indexing="ij")
+    earlier = (above > 0) | (beside < 0)
+    above, beside = above[earlier], beside[earlier]
+    offsets = (np.arange(1, width + 1), np.arange(width, length, width), above * width - beside)
+    most = max(map(len, offsets))
+    padded = np.stack([np.pad(o, (0, most - len(o)), constant_values=length) for o in offsets])
+    places = index - padded
+    # Only the window can reach past an edge of the grid: by how many columns each of its places is off.
+    sideways = np.zeros_like(padded)
+    sideways[PATTERNS.index("convolution"), : len(beside)] = beside
+    column = index % width + sideways
+    allowed = (places >= 0) & (column >= 0) & (column < width)
+    return Keys(jnp.clip(places, 0, length - 1), allowed)
 
 
 def decoder_pattern(layer: int, num_layers: int) -> int:

@@ -150,11 +150,20 @@ class DecoderBlock(nn.Module):
         self_mask: Bool[Array, "#B 1 1 L"],
         cross_mask: Bool[Array, "#B 1 1 S"],
         angles: Float[Array, "#B 1 half"],
+        places: Int[Array, " n"] | None = None,
     ) -> tuple[Float[Array, "B 1 D"], KV]:
-        """Runs one token; returns its hidden state, and the keys and values to be written at `index`."""
+        """Runs one token; returns its hidden state, and the keys and values to be written at `index`.
+
+        With `places` only these of the earlier tokens are read, and then the token itself: L is n + 1.
+        """
         h = self.pre_self_attention_layer_norm(y)
         new = self.self_attention.keys_values(h, angles)
-        kept = attention.write(cache["self"], new, index)
+        if places is None:
+            kept = attention.write(cache["self"], new, index)
+        else:
+            kept = jax.tree.map(
+                lambda old, x: jnp.concatenate([jnp.take(old, places, axis=1), x], axis=1), cache["self"], new
+            )
         y = y + self.self_attention.read(self.self_attention.queries(h, angles), kept, mask=self_mask)
         return self._finish(y, cache["cross"], cross_mask, angles, deterministic=True), new
 
