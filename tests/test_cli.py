@@ -68,12 +68,69 @@ noted.NotedJob:
 noted.Schedule.rate = 0.25
 """
 
+MEASURED = '''
+"""A job that says what it reads, and a mixture to read."""
+import dataclasses
+import types
+import seqio
+import tensorflow as tf
+from tests.data.fakes import INPUTS, TARGETS
+from unified_io.data import pipeline
+from unified_io.data.budgets import Budgets
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredJob:
+    model_dir: str
+    rows: int = 2
+    seed: int = 0
+
+    @property
+    def model(self):
+        return types.SimpleNamespace(inputs=INPUTS, targets=TARGETS)
+
+    @property
+    def budgets(self):
+        return Budgets(self.rows, 20, 20, {"words": 60, "pictures": 1}, {"answers": 60, "drawings": 1})
+
+
+def numbers(split, shuffle_files, seed=None):
+    return tf.data.Dataset.range(30).map(lambda i: {"number": i})
+
+
+def write(raw, rng):
+    n = int(raw["number"])
+    return {"text_inputs": "x" * (n + 1), "text_targets": "ab", "meta/id": f"row {n}"}
+
+
+fields = ("text_inputs", "text_targets", "meta/id")
+for name in ("cli_short", "cli_long"):
+    seqio.TaskRegistry.add(
+        name,
+        source=seqio.FunctionDataSource(numbers, splits=("train",)),
+        preprocessors=[pipeline.numpy_map(write, fields, name)],
+        output_features=pipeline.output_features(("text_inputs",)),
+        shuffle_buffer_size=30,
+    )
+seqio.MixtureRegistry.add("cli_mixture", [("cli_short", 1.0), ("cli_long", 1.0)])
+'''
+
+MEASURE = """
+from __gin__ import dynamic_registration
+from data_tasks import measured_for_test as measured
+from unified_io import cli
+MODEL_DIR = "unused"
+cli.run.job = @measured.MeasuredJob()
+measured.MeasuredJob.model_dir = %MODEL_DIR
+"""
+
 
 @pytest.fixture(scope="module")
 def noted_job(tmp_path_factory):
     """Puts the job where a gin file may import from; once, since gin remembers every class it has seen."""
     folder = tmp_path_factory.mktemp("data_tasks")
     (folder / "noted_for_test.py").write_text(JOB)
+    (folder / "measured_for_test.py").write_text(MEASURED)
     package = types.ModuleType("data_tasks")
     package.__path__ = [str(folder)]
     with pytest.MonkeyPatch.context() as patch:
@@ -88,6 +145,7 @@ def configs(tmp_path, noted_job):
     folder = tmp_path / "configs"
     (folder / "sub").mkdir(parents=True)
     (folder / "run.gin").write_text(RUN)
+    (folder / "measure.gin").write_text(MEASURE)
     (folder / "sub" / "budget.gin").write_text('BUDGET = "full"\n')
     return folder
 
@@ -365,3 +423,39 @@ def test_help_is_quick_and_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
     assert "generate" in done.stdout
     assert time.monotonic() - start < 5.0  # 0.3 s on a quiet machine
+
+
+@pytest.fixture
+def measure(configs, capsys):
+    """Runs `unified-io data report …` in this process: exit code, what it printed, the error text."""
+
+    def call(*flags, gin_file="measure.gin"):
+        code = cli.main(["data", "report", *flags, f"--gin_search_paths={configs}", f"--gin_file={gin_file}"])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def test_a_mixture_is_measured_for_the_run_file(measure, tmp_path):
+    code, table, _ = measure("cli_mixture", "--examples=40", "--gin.MeasuredJob.rows=3")
+    assert code == 0
+    assert "cli_mixture, train: 40 examples" in table and "words inputs: in 100.0%" in table
+    assert "cli_short row 29: 30 encoder tokens where a batch has room for 20" in table
+    code, printed, _ = measure("cli_mixture", "--examples=40", "--gin.MeasuredJob.rows=3", "--json")
+    found = json.loads(printed.splitlines()[-1])
+    assert code == 0 and found["mixture"] == "cli_mixture" and found["examples"] == 40
+    assert found["budgets"]["rows"] == found["proposed"]["rows"] == 3
+    assert sum(source["examples"] for source in found["sources"].values()) == 40
+    assert not list(tmp_path.glob("**/config.gin"))  # nothing is trained, nothing is written
+
+
+def test_what_can_not_be_measured_is_said(measure):
+    code, _, complaint = measure("cli_mixtur")
+    assert code == 2 and "unknown task or mixture 'cli_mixtur'; did you mean 'cli_mixture'" in complaint
+    code, _, complaint = measure("cli_mixture", "--examples=0")
+    assert code == 2 and "0 examples to look at" in complaint
+    code, _, complaint = measure("cli_mixture", "--split=tset")
+    assert code == 2 and "unknown split 'tset'" in complaint
+    code, _, complaint = measure("cli_mixture", "--gin.MODEL_DIR=x", gin_file="run.gin")
+    assert code == 2 and "NotedJob has no model and no budgets and no seed; give the run file" in complaint

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ VERBS = {
 TOOLS = {
     "generate": "write one output of a trained model",
     "convert": "rewrite weights: ours, the PyTorch port's (Hugging Face) or T5X's, both ways",
+    "data": "measure a mixture: lengths, how full the batches of a run file become, budgets that would fit",
 }
 # Read by the libraries when they start. The scheduler for many cores costs a few per cent of speed on few.
 ENVIRONMENT = {
@@ -69,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
-        {"generate": _generate, "convert": _convert}.get(args.verb, _run_job)(args)
+        {"generate": _generate, "convert": _convert, "data": _data}.get(args.verb, _run_job)(args)
     except UnifiedIOError as error:
         print(f"unified-io {args.verb}: {error}", file=sys.stderr)
         return WRONG_INPUT
@@ -94,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     for verb, (_, meaning) in VERBS.items():
         _add_gin_flags(verbs.add_parser(verb, help=meaning, formatter_class=_Help, allow_abbrev=False))
     for verb, meaning in TOOLS.items():
-        add_flags = {"generate": _add_generate_flags, "convert": _add_convert_flags}[verb]
+        add_flags = {"generate": _add_generate_flags, "convert": _add_convert_flags, "data": _add_data_flags}[
+            verb
+        ]
         add_flags(verbs.add_parser(verb, help=meaning, formatter_class=_Help, allow_abbrev=False))
     return parser
 
@@ -164,6 +168,16 @@ def _add_convert_flags(parser: argparse.ArgumentParser) -> None:
     add("--allow_pickle", action="store_true", help="also read .bin files; nothing in them is run")
 
 
+def _add_data_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("what", choices=("report",), help="what to do with it")
+    add("mixture", metavar="MIXTURE", help="a registered task or mixture; the run file imports its module")
+    _add_gin_flags(parser)
+    add("--examples", type=int, default=2000, metavar="N", help="how many examples to measure")
+    add("--split", default="train", help="a split of its sources")
+    add("--json", action="store_true", help="print one JSON object, as the last line, and no table")
+
+
 def _join_bindings(argv: Sequence[str]) -> list[str]:
     """Turns every `--gin.NAME=VALUE` into a `--gin_bindings` of its own, order kept."""
     return [
@@ -171,14 +185,21 @@ def _join_bindings(argv: Sequence[str]) -> list[str]:
     ]
 
 
-def _run_job(args: argparse.Namespace) -> None:
+def _reading(args: argparse.Namespace) -> Any:
+    """Reads the gin files and bindings of a command."""
     from unified_io.gin_edge import session
 
     folder = [f"{session.MODEL_DIR}={args.model_dir!r}"] if args.model_dir else []
     files = args.gin_file or _files_of(args.model_dir, session.CONFIG_FILE)
-    reading = session.parse(
+    return session.parse(
         files, [*args.gin_bindings, *folder], [p for p in args.gin_search_paths.split(",") if p]
     )
+
+
+def _run_job(args: argparse.Namespace) -> None:
+    from unified_io.gin_edge import session
+
+    reading = _reading(args)
     method, _ = VERBS[args.verb]
     model_dir = reading.macros.get(session.MODEL_DIR, (None, ""))[0]
     if not isinstance(model_dir, str) or not model_dir:
@@ -254,6 +275,49 @@ def _convert(args: argparse.Namespace) -> None:
         allow_pickle=args.allow_pickle,
     )
     print(f"written to {args.target}")
+
+
+def _data(args: argparse.Namespace) -> None:
+    from unified_io.data import pipeline, statistics
+    from unified_io.gin_edge import session
+
+    job = session.build(_reading(args), run)
+    training = getattr(job, "training", job)  # a job of several stages has one that trains the model
+    if missing := [name for name in ("model", "budgets", "seed") if not hasattr(training, name)]:
+        raise ConfigError(
+            f"{type(training).__name__} has no {' and no '.join(missing)}; give the run file of a TrainJob"
+        )
+    inputs, targets = training.model.inputs, training.model.targets
+    source = getattr(training, "source", None) or getattr(job, "source", None)
+    bound = pipeline.bind(args.mixture, inputs, targets, source=source)
+    sample = statistics.draw(
+        bound,
+        inputs,
+        targets,
+        training.budgets,
+        args.examples,
+        split=args.split,
+        seed=training.seed,
+        tell=_Progress(args.examples),
+    )
+    found = {"mixture": args.mixture, "split": args.split, **statistics.report(sample, training.budgets)}
+    print(json.dumps(found) if args.json else f"{args.mixture}, {args.split}: {statistics.as_text(found)}")
+
+
+class _Progress:
+    """Says every other second how far it is, on the error stream: on one line of a terminal, else on lines."""
+
+    def __init__(self, total: int):
+        self._total, self._told = total, time.monotonic()
+        self._ends = ("\r", "\x1b[K") if sys.stderr.isatty() else ("\n", None)
+
+    def __call__(self, done: int) -> None:
+        end, wipe = self._ends
+        if done == self._total and wipe:
+            print(wipe, end="", file=sys.stderr)
+        elif done < self._total and time.monotonic() - self._told >= 2:
+            self._told = time.monotonic()
+            print(f"{done} of {self._total} examples", end=end, file=sys.stderr, flush=True)
 
 
 def _read_points(path: Path) -> np.ndarray:

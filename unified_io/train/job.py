@@ -1,8 +1,9 @@
 """A training job: one model, one mixture, one optimizer and one mesh, run by the common loop."""
 
 import dataclasses
+import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class TrainJob:
       eval_batches: Batches of an evaluation.
       initial_params: Parameter-name prefix -> folder of parameters to start from, e.g. trained tokenizers. Under the
         empty prefix a whole saved model of any family, e.g. a released one to go on from.
+      accept_changed_data: Go on although a source, the seed or the number of data shards has changed; see `Loader`.
     """
 
     model_dir: str
@@ -67,6 +69,7 @@ class TrainJob:
     eval_period: int = 500
     eval_batches: int = 2
     initial_params: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    accept_changed_data: bool = False
 
     @property
     def export(self) -> Path:
@@ -108,13 +111,13 @@ class TrainJob:
             train_step = make_train_step(self._loss_fn(), optimizer, seed=self.seed)
             loader = self._loader(mesh, "train")
             with (
-                Checkpoints(Path(self.model_dir, "checkpoints")) as checkpoints,
+                DataCheckpoints(Path(self.model_dir, "checkpoints"), loader) as checkpoints,
                 Telemetry(self.model_dir, "train", self.total_steps) as telemetry,
             ):
                 state = fit(
                     state,
                     lambda state, batch: train_step(state, meshes.shard_batch(batch, mesh)),
-                    loader.batches,
+                    checkpoints.batches,
                     total_steps=self.total_steps,
                     checkpoints=checkpoints,
                     checkpoint_period=self.checkpoint_period,
@@ -189,7 +192,9 @@ class TrainJob:
             seed=self.seed,
             split=split,
             groups=mesh.shape["data"],
+            mine=[n for n, row in enumerate(mesh.devices) if row[0].process_index == jax.process_index()],
             chunk_steps=self.checkpoint_period,
+            accept_changed=self.accept_changed_data,
         )
 
     def _evaluation(self, mesh, telemetry: Telemetry, loader, samples: Samples | None):
@@ -217,6 +222,40 @@ class TrainJob:
 
     def _export(self, params: Any) -> None:
         folders.save(self.export, self.model, params)
+
+
+class DataCheckpoints(Checkpoints):
+    """Checkpoints that also hold where the data is."""
+
+    def __init__(self, directory: Path, loader: Any):
+        super().__init__(directory)
+        self._loader = loader
+
+    def save(self, step: int, state: Any, notes: Mapping[str, Any] | None = None, wait: bool = False) -> None:
+        """Saves a state as `Checkpoints` does, and the position in the data with it."""
+        super().save(step, state, {**(notes or {}), "data": _of_all_hosts(self._loader.state(step))}, wait)
+
+    def batches(self, step: int) -> Iterator[dict[str, Any]]:
+        """Goes on with the data where the checkpoint of this step was; starts with it where there is none."""
+        if step in self.steps():
+            self._loader.restore(self.notes(step).get("data"), step)
+        return self._loader.batches(step)
+
+
+def _of_all_hosts(state: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Puts the positions of all hosts together; every host calls it and gets the same."""
+    if jax.process_count() == 1 or state is None:
+        return state
+    from jax.experimental import multihost_utils
+
+    from unified_io.data import position
+
+    text = np.frombuffer(json.dumps(state).encode(), np.uint8)
+    longest = int(multihost_utils.process_allgather(np.array(len(text))).max())
+    texts = multihost_utils.process_allgather(
+        np.pad(text, (0, longest - len(text)), constant_values=ord(" "))
+    )
+    return position.together([json.loads(row.tobytes()) for row in texts])
 
 
 def check_writable(folder: str | Path) -> None:
