@@ -107,7 +107,7 @@ def full_batch(config: UnifiedIOConfig, rows: int, fill: float, seed: int = 0) -
         pixels = rng.uniform(-1, 1, (256, 256, 3)).astype(np.float32)
         return {
             "inputs": {"text": text(), "image": patches},
-            "targets": {"text": target, "image": image_out.item(pixels, np.ones(image_out.slot_size, bool))},
+            "targets": {"text": target, "image": image_out.item(pixels, np.ones((256, 256), bool))},
         }
 
     examples = [example() for _ in range(rows)]

@@ -107,7 +107,7 @@ def test_whatever_is_imported_is_declared():
     declared = {
         IMPORT_NAMES.get(name, name).replace("-", "_") for name in _distributions("demo", "hub", "video")
     }
-    ours = {"unified_io", "data_tasks", "tools", "check_golden", "parity", "reference"}
+    ours = {"unified_io", "data_tasks", "tools", "check_golden", "parity", "reference", "bench"}
     undeclared = {
         f"{path.relative_to(ROOT)}: {name}"
         for path in CODE

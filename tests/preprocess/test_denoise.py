@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unified_io.errors import DataError
+from unified_io.errors import ConfigError, DataError
 from unified_io.preprocess import denoise
 from unified_io.preprocess.denoise import (
     R,
@@ -10,6 +10,7 @@ from unified_io.preprocess.denoise import (
     corrupt,
     enlarge,
     hide_spans,
+    hide_words,
     keep_patches,
     keep_some,
     restore,
@@ -47,6 +48,29 @@ def test_rates_and_span_lengths_are_those_asked_for():
         assert np.sum(draws) / starts == pytest.approx(spans.mean, rel=0.05)
         # Every place is as likely to be hidden as another, the ends a little less clear-cut.
         assert np.mean(draws, axis=0).max() < spans.rate + 0.15
+
+
+@pytest.mark.parametrize("spans", [*R, *X])
+@pytest.mark.parametrize("sizes", [[1], [9], [1, 1], [3, 1], [1, 2, 1], [2] * 40, [1, 5, 2, 1] * 30])
+def test_words_go_with_their_first_token(spans, sizes):
+    for seed in range(20):
+        hidden = hide_words(sizes, spans, np.random.default_rng(seed))
+        assert hidden.shape == (len(sizes),) and hidden.any() and (len(sizes) == 1 or not hidden.all())
+        tokens = hide_spans(sum(sizes), spans, np.random.default_rng(seed))
+        firsts = tokens[np.cumsum([0, *sizes[:-1]])]
+        if firsts.any() and not firsts.all():
+            np.testing.assert_array_equal(hidden, firsts)
+
+
+def test_no_words_can_not_be_hidden():
+    with pytest.raises(DataError, match="no text"):
+        hide_words([], R[0], np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("rate, mean", [(-0.1, 3), (1.1, 3), (0.5, 0.5), (float("nan"), 3)])
+def test_impossible_spans_are_an_error(rate, mean):
+    with pytest.raises(ConfigError, match="rate from 0 to 1"):
+        Spans(rate, mean)
 
 
 def test_never_more_spans_than_sentinels():

@@ -27,6 +27,14 @@ def _fit(spectrogram: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.pad(spectrogram, ((0, size[0] - len(spectrogram)), (0, 0)))
 
 
+def _lay(mask: np.ndarray, raw: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Cuts or pads a mask as `_fit` does the log-mel that it belongs to."""
+    if np.shape(mask) != np.shape(raw):
+        raise DataError(f"a mask {np.shape(mask)} of a log-mel {np.shape(raw)}; give both the same shape")
+    mask = np.asarray(mask, bool)[: size[0]]
+    return np.pad(mask, ((0, size[0] - len(mask)), (0, 0)))
+
+
 @dataclasses.dataclass(frozen=True)
 class AudioInput(MediaInput):
     """The sound to hear, as a natural-log mel spectrogram [frames, mels]; bins of exact silence take no place.
@@ -71,11 +79,15 @@ class AudioInput(MediaInput):
         spectrogram = _fit(raw, self.size)
         return ((spectrogram - self.mean) / self.std)[:, :, None], spectrogram != 0
 
+    def real(self, raw: np.ndarray) -> np.ndarray:
+        return _fit(raw, self.size) != 0
+
     def place(self, raw: np.ndarray, keep: np.ndarray) -> np.ndarray:
-        if np.shape(keep) != np.shape(raw):
-            raise DataError(f"a mask {np.shape(keep)} of a log-mel {np.shape(raw)}; give both the same shape")
-        keep = np.asarray(keep, bool)[: self.size[0]]
-        return np.pad(keep, ((0, self.size[0] - len(keep)), (0, 0)))
+        return _lay(keep, raw, self.size)
+
+    def locate(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows, columns = (np.arange(side) // self.patch for side in np.shape(raw))
+        return rows, columns
 
     def encoder(self, config: Any) -> nn.Module:
         return AudioSpectrogramTransformer(self.ast)
@@ -134,6 +146,9 @@ class AudioTarget(CodeTarget):
     def pixels(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         spectrogram = _fit(raw, self.shape[:2])
         return ((spectrogram - self.mean) / self.std)[:, :, None], spectrogram != 0
+
+    def place(self, raw: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return _lay(mask, raw, self.shape[:2])
 
     def tokenizer(self) -> nn.Module:
         return ViTVQGAN(self.vit_vqgan)

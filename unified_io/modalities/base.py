@@ -33,6 +33,9 @@ FIELDS: dict[str, Field] = {
     "image_input_masks": Field((None, None), "bool", "pixels the encoder may see; empty means all"),
     "image_targets": Field((None, None, 3), "float32", "pixels [h, w, 3] in [0, 1] to draw"),
     "image_target_masks": Field((None, None), "bool", "pixels that count as target; empty means all"),
+    "image_target_hidden_masks": Field(
+        (None, None), "bool", "pixels of the target that the encoder is not shown; empty means none"
+    ),
     "image_history_inputs": Field(
         (None, None, None, 3),
         "float32",
@@ -41,6 +44,9 @@ FIELDS: dict[str, Field] = {
     "audio_inputs": Field((None, None), "float32", "natural-log mel [frames, mels]; exact zeros are silence"),
     "audio_input_masks": Field((None, None), "bool", "spectrogram bins the encoder may see; empty means all"),
     "audio_targets": Field((None, None), "float32", "natural-log mel [frames, mels] to speak"),
+    "audio_target_hidden_masks": Field(
+        (None, None), "bool", "bins of the target that the encoder is not shown; empty means none"
+    ),
     "audio_history_inputs": Field((None, None, None), "float32", "earlier segments [n, frames, mels]"),
     "action_inputs": Field((None, 3), "float32", "pen points (y, x, pen) in [0, 1]"),
     "action_targets": Field((None, 3), "float32", "pen points (y, x, pen) in [0, 1] to draw"),

@@ -9,9 +9,8 @@ import numpy as np
 from unified_io.encoders.vit import Vit, VitConfig
 from unified_io.errors import ConfigError, DataError
 from unified_io.modalities.base import Features
-from unified_io.modalities.media import CodeTarget, MediaInput
+from unified_io.modalities.media import CodeTarget, MediaInput, given
 from unified_io.preprocess import image_ops
-from unified_io.preprocess.patches import patch_mask
 from unified_io.preprocess.placement import Placement
 from unified_io.tokenizers.vqgan import VQGAN, VQGANConfig
 
@@ -63,8 +62,21 @@ class ImageInput(MediaInput):
         padded, mask, _ = image_ops.resize_and_pad(image_ops.as_float(raw), self.size)
         return (padded - CLIP_MEAN) / CLIP_STD, mask
 
+    def real(self, raw: np.ndarray) -> np.ndarray:
+        placement = self.placement(raw)
+        return image_ops.lay(np.ones(placement.scaled, bool), placement)
+
     def place(self, raw: np.ndarray, keep: np.ndarray) -> np.ndarray:
         return image_ops.lay(_mask_of(raw, keep), self.placement(raw))
+
+    def locate(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        placed = self.placement(raw)
+        corner = (placed.top, placed.left)
+        rows, columns = (
+            ((np.arange(side) + 0.5) * scaled / side + first).astype(int) // self.patch
+            for side, scaled, first in zip(placed.source, placed.scaled, corner, strict=True)
+        )
+        return rows, columns
 
     def encoder(self, config: Any) -> nn.Module:
         return Vit(self.vit)
@@ -75,7 +87,8 @@ class ImageTarget(CodeTarget):
     """The picture to draw, as codes of a frozen VQGAN.
 
     A picture of the size of the example's input picture lies in its square as that one does, to the pixel, and takes no
-    colours but its own: labels, depths and masks are drawn in colours that must not mix.
+    colours but its own: labels, depths and masks are drawn in colours that must not mix. One that is restored, part of
+    which is hidden from the encoder, is resized as any picture.
 
     Attributes:
       vqgan: The tokenizer; its resolution is the picture's size.
@@ -111,24 +124,34 @@ class ImageTarget(CodeTarget):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        return "image_targets", "image_target_masks"
+        return "image_targets", "image_target_masks", "image_target_hidden_masks"
 
     def pixels(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         padded, mask, _ = image_ops.resize_and_pad(image_ops.as_float(raw), self.shape[:2])
         return padded * 2.0 - 1.0, mask
 
     def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
-        raw, keep, seen = (example.get(name) for name in (*self.fields, "image_inputs"))
-        if raw is None or not np.size(raw):
+        raw, keep, hidden, seen = (example.get(name) for name in (*self.fields, "image_inputs"))
+        if not given(raw):
             return self.empty()
-        array, mask, side = *self.pixels(raw), self.vqgan.resolution
-        if self.input_resolution is not None and np.shape(seen)[:2] == np.shape(raw)[:2]:
+        array, mask = self.pixels(raw)
+        side, follows = self.vqgan.resolution, np.shape(seen)[:2] == np.shape(raw)[:2]
+        if follows and self.input_resolution is not None and not given(hidden):
             side = self.input_resolution
             array = self._place(image_ops.as_float(raw), side) * 2.0 - 1.0
             mask = self._place(np.ones(np.shape(raw)[:2], bool), side)
-        if keep is not None and np.size(keep):
+        if given(keep):
             mask = mask & self._place(_mask_of(raw, keep), side)
-        return self.item(array, patch_mask(mask, self.code_grid))
+        return self.item(array, mask, self.place(raw, hidden) if given(hidden) else None)
+
+    def place(self, raw: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        # Through the input's square, whose patches were hidden. The two squares can differ by a pixel at the rim, so
+        # the mask goes on beyond it.
+        side = self.input_resolution or self.vqgan.resolution
+        placed = Placement.fit(np.shape(raw)[:2], (side, side))
+        around = [(window.start, side - window.stop) for window in placed.window]
+        mask = np.pad(image_ops.resize_nearest(_mask_of(raw, mask), placed.scaled), around, mode="edge")
+        return image_ops.resize_nearest(mask, self.shape[:2])
 
     def _place(self, array: np.ndarray, side: int) -> np.ndarray:
         """Lays an array in a padded square of `side`, then in the tokenizer's, both by nearest neighbour."""

@@ -26,9 +26,35 @@ from unified_io.nn import masks
 from unified_io.nn.dense import Dense
 from unified_io.nn.embed import Embed
 from unified_io.nn.rope import angles_2d
+from unified_io.preprocess.denoisers.media import Cells
 from unified_io.preprocess.patches import patch_mask, patchify
 
 CODE_OFFSET = 2  # token 0 starts a generation, 1 is reserved; code c is token c + 2
+
+
+def given(field: Any) -> bool:
+    """Whether an example has a field: it is neither left out nor empty."""
+    return field is not None and bool(np.size(field))
+
+
+def real_patches(
+    mask: Bool[np.ndarray, "H W"], whole: Bool[np.ndarray, "H W"], grid: tuple[int, int]
+) -> Bool[np.ndarray, " P"]:
+    """Which patches of a mask are real, row-major: those whose middle is (see `patch_mask`).
+
+    Of a picture so thin that it touches no middle, those that any pixel of the mask lies in.
+
+    Args:
+      mask: What counts.
+      whole: All real pixels of the picture.
+      grid: Rows and columns of patches.
+
+    Source: the released preprocessing; but there a thin picture is lost.
+    """
+    if patch_mask(whole, grid).any():
+        return patch_mask(mask, grid)
+    (rows, columns), (height, width) = grid, mask.shape
+    return mask.reshape(rows, height // rows, columns, width // columns).any(axis=(1, 3)).reshape(-1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +121,26 @@ class MediaInput(Modality):
         """Turns the raw field into a normalised array of `size` and the mask of its real pixels."""
         raise TypeError(f"{type(self).__name__} must define pixels")
 
+    def real(self, raw: np.ndarray) -> Bool[np.ndarray, "H W"]:
+        """The mask of the real pixels alone."""
+        raise TypeError(f"{type(self).__name__} must define real")
+
     def place(self, raw: np.ndarray, keep: np.ndarray) -> Bool[np.ndarray, "H W"]:
         """Lays a mask of the raw field's shape out as `pixels` does the raw field."""
         raise TypeError(f"{type(self).__name__} must define place")
+
+    def locate(self, raw: np.ndarray) -> tuple[Int[np.ndarray, " h"], Int[np.ndarray, " w"]]:
+        """The row and the column of patches that every row and every column of the raw field lies in."""
+        raise TypeError(f"{type(self).__name__} must define locate")
+
+    def cells(self, raw: np.ndarray) -> Cells:
+        """The patches that a raw field is cut into: what can be hidden of it one by one."""
+        whole = self.real(raw)
+        real = real_patches(whole, whole, self.grid).reshape(self.grid)
+        rows, columns = (np.clip(at, 0, n - 1) for at, n in zip(self.locate(raw), self.grid, strict=True))
+        touched = np.zeros(self.grid, bool)
+        touched[np.unique(rows)[:, None], np.unique(columns)[None, :]] = True
+        return Cells(rows, columns, touched & real)
 
     def item(
         self, raw: np.ndarray, keep: np.ndarray | None = None, *, seed: int | Sequence[int] = 0
@@ -108,14 +151,10 @@ class MediaInput(Modality):
           raw: The raw field.
           keep: Mask of the raw field's shape of what may be seen; None or an empty one is all.
           seed: Seeds the choice of patches, where not all are taken.
-
-        Source: the released preprocessing; but there a picture can be too thin for the rule of `patch_mask` to see it.
         """
         array, mask = self.pixels(raw)
-        seen = mask & self.place(raw, keep) if keep is not None and np.size(keep) else mask
-        real = patch_mask(seen, self.grid)
-        if not patch_mask(mask, self.grid).any():
-            real = patchify(seen[:, :, None], self.patch).any(axis=1)
+        seen = mask & self.place(raw, keep) if given(keep) else mask
+        real = real_patches(seen, mask, self.grid)
         chosen = self._choose(real, seed)
         return {"patches": patchify(array, self.patch)[chosen], "mask": real[chosen], "positions": chosen}
 
@@ -128,7 +167,7 @@ class MediaInput(Modality):
 
     def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
         raw = example.get(self.fields[0])
-        if raw is None or not np.size(raw):
+        if not given(raw):
             return self.empty()
         item = self.item(raw, example.get(self.fields[1]), seed=(seed, *self.name.encode()))
         return {key: value[None] for key, value in item.items()}
@@ -193,15 +232,17 @@ class CodeTarget(TargetModality):
       vocab_size: Rows of the token table: codes, two special tokens, and padding.
       temperature: Sampling temperature unless the user says otherwise.
       top_p: Likewise the probability that the sampled tokens make up.
+      only_hidden: Of a target that the encoder was shown in part, count in the loss only the codes it was not shown.
     """
 
     vocab_size: int = 16512
     temperature: float = 1.0
     top_p: float = 0.9
+    only_hidden: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:
-        return (f"{self.name}_targets",)
+        return f"{self.name}_targets", f"{self.name}_target_hidden_masks"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -242,20 +283,38 @@ class CodeTarget(TargetModality):
         """Turns the raw field into the tokenizer's normalised array and the mask of its real pixels."""
         raise TypeError(f"{type(self).__name__} must define pixels")
 
+    def place(self, raw: np.ndarray, mask: np.ndarray) -> Bool[np.ndarray, "H W"]:
+        """Lays a mask of the raw field's shape out as `pixels` does the raw field."""
+        raise TypeError(f"{type(self).__name__} must define place")
+
     def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
-        raw = example.get(self.fields[0])
-        if raw is None or not np.size(raw):
+        raw, hidden = (example.get(f"{self.name}_{kind}") for kind in ("targets", "target_hidden_masks"))
+        if not given(raw):
             return self.empty()
         array, mask = self.pixels(raw)
-        return self.item(array, patch_mask(mask, self.code_grid))
+        return self.item(array, mask, self.place(raw, hidden) if given(hidden) else None)
 
-    def item(self, array: np.ndarray, real: np.ndarray) -> Features:
-        """Features of one picture whose `real` codes all count, none of which the encoder lacks."""
+    def item(
+        self,
+        array: Float[np.ndarray, "H W C"],
+        mask: Bool[np.ndarray, "H W"],
+        hidden: Bool[np.ndarray, "H W"] | None = None,
+    ) -> Features:
+        """Features of one picture.
+
+        Args:
+          array: What the tokenizer reads.
+          mask: Its real pixels; a code is real, or hidden, where the pixel at its middle is.
+          hidden: Pixels that the encoder is not shown; None is none of them.
+        """
+        real = real_patches(mask, mask, self.code_grid)
+        unseen = np.zeros_like(real) if hidden is None else real & real_patches(hidden, mask, self.code_grid)
+        counts = unseen if self.only_hidden and unseen.any() else real
         return {
             "pixels": array[None],
             "mask": real[None],
-            "hidden": np.zeros((1, self.slot_size), bool),
-            "weights": real[None].astype(np.float32),
+            "hidden": unseen[None],
+            "weights": counts[None].astype(np.float32),
         }
 
     def slots(self, features: Features) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Bool
 
-from unified_io.errors import DataError
+from unified_io.errors import ConfigError, DataError
 
 Token = TypeVar("Token", str, int)
 
@@ -26,6 +26,12 @@ class Spans:
 
     rate: float
     mean: float
+
+    def __post_init__(self):
+        if not (0 <= self.rate <= 1 and self.mean >= 1):
+            raise ConfigError(
+                f"spans of rate {self.rate} and mean {self.mean}; give a rate from 0 to 1, a mean of 1 or more"
+            )
 
 
 # UL2's denoisers: regular and extreme. The sequential one is `split_suffix`.
@@ -53,6 +59,32 @@ def hide_spans(
     runs[::2] = rng.multinomial(kept - (count - 1), np.full(count + 1, 1 / (count + 1)))
     runs[2:-1:2] += 1
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+
+
+def hide_words(
+    sizes: Sequence[int], spans: Spans, rng: np.random.Generator, most: int = 200
+) -> Bool[np.ndarray, " words"]:
+    """Draws which words of a text are hidden (True): spans are drawn over tokens, a word goes with its first one.
+
+        sizes    1 2   1       (tokens)
+        tokens   . x x .
+        hidden   . x   .
+
+    At least one word is hidden, and one is kept unless there is only one.
+
+    Args:
+      sizes: Tokens of every word, at least 1.
+      spans: How much is hidden, in tokens.
+      rng: Random generator.
+      most: The most spans.
+    """
+    ends = np.cumsum(sizes, dtype=int)
+    hidden = hide_spans(int(ends[-1]) if len(ends) else 0, spans, rng, most)[ends - sizes]
+    if not hidden.any():
+        hidden[rng.integers(len(hidden))] = True
+    elif hidden.all() and len(hidden) > 1:
+        hidden[-rng.integers(2)] = False  # the first or the last one, which splits no span
+    return hidden
 
 
 def _compose(total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
