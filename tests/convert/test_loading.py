@@ -197,6 +197,13 @@ def test_the_hub_is_asked_only_when_told_and_installed(tmp_path, monkeypatch):
         UnifiedIO.from_pretrained("allenai/uio2-large", hub=True)
 
 
+def test_the_folder_of_a_job_is_that_of_its_model(port_model, saved, tmp_path):
+    shutil.copytree(saved["unified-io"], tmp_path / "run" / "model")
+    assert same(UnifiedIO.from_pretrained(tmp_path / "run").params, port_model.params)
+    folders.convert(tmp_path / "run", tmp_path / "port", "port")
+    assert stores.open_store(tmp_path / "port").shapes() == stores.open_store(saved["port"]).shapes()
+
+
 def test_a_t5x_checkpoint_needs_a_config(saved):
     with pytest.raises(CheckpointError, match="unified-io convert"):
         UnifiedIO.from_pretrained(saved["t5x"])

@@ -73,8 +73,7 @@ def _folder(path: str | Path, hub: bool) -> Path:
             f"no folder {str(path)!r}; train a model first (unified-io train --gin_file=gin_configs/run/digits.gin "
             f"--model_dir={path}), or download one: from_pretrained({str(path)!r}, hub=True)"
         )
-    inner = folder / "model"
-    return inner if not (folder / families.CONFIG_FILE).is_file() and inner.is_dir() else folder
+    return folder
 
 
 def _vocoder(

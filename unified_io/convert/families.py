@@ -48,6 +48,12 @@ def holds_model(path: str | Path) -> bool:
     return (Path(path) / CONFIG_FILE).is_file() or is_t5x(Path(path))
 
 
+def home(path: str | Path) -> Path:
+    """Returns the folder of the model: the one given, or of a training job's folder the `model` in it."""
+    inner = Path(path) / "model"
+    return inner if not holds_model(path) and holds_model(inner) else Path(path)
+
+
 def recognise(path: str | Path, tokenizer: str | None = None) -> Family:
     """Finds out what a folder is: ours, the port's, or T5X's.
 

@@ -57,6 +57,7 @@ def load(
       CheckpointError: There is no model, a file is damaged, or its parameters are not those of its config.
       ConfigError: An unknown modality or dtype.
     """
+    folder = families.home(folder)
     family, whole = _described(folder, config, tokenizer)
     wanted = _computing_in(_switched(whole, inputs, targets), dtype)
     params, report = stream.load(
@@ -110,6 +111,7 @@ def convert(
     Raises:
       CheckpointError: As `load` and `save`.
     """
+    source = families.home(source)
     found, model = _described(source, config, tokenizer)
     store = stores.open_store(source, allow_pickle=allow_pickle)
     _write(target, family, model, *stream.translate(store, found.table, families.table(family), model))
