@@ -1,0 +1,74 @@
+"""The examples of a mixture, laid out in every way that is compared."""
+
+from typing import Any, NamedTuple
+
+import jax
+
+from bench import mixtures, shape, ways
+from bench.examples import Examples
+from bench.flops import StepFlops
+from bench.ways import Way
+from unified_io.data.batch import ExampleFeatures, assemble
+from unified_io.data.packing import measure
+from unified_io.model import UnifiedIOConfig
+
+WAYS = ("padded", "pairs", "ours")
+
+
+class Stream(NamedTuple):
+    """Features of the examples, and the batches that every way makes of them."""
+
+    config: UnifiedIOConfig
+    features: list[ExampleFeatures]
+    ways: dict[str, Way]
+
+    def batch(self, name: str, number: int) -> Any:
+        """One batch of a way, on the device; numbers past the last start again."""
+        steps = self.ways[name].steps
+        step = steps[number % len(steps)]
+        features = [self.features[i] for i in step.examples]
+        return jax.device_put(assemble(features, step.plan, self.config.inputs, self.config.targets))
+
+    def wasted(self, name: str, flops: StepFlops) -> float:
+        """The part of a step's operations that is spent on padding and absent media."""
+        way = self.ways[name]
+        real = way.each(lambda step: sum(flops.example(self.features[i]) for i in step.examples))
+        return 1.0 - real / flops.batch(way.budgets)
+
+    def gains(self, flops: StepFlops) -> tuple[float, float]:
+        """How many times the operations of ours an example costs padded and in pairs."""
+        cost = {name: flops.batch(way.budgets) / way.examples for name, way in self.ways.items()}
+        return cost["padded"] / cost["ours"], cost["pairs"] / cost["ours"]
+
+
+def lay_out(
+    mixture: str,
+    config: UnifiedIOConfig,
+    flops: StepFlops,
+    *,
+    examples: int,
+    rows: int,
+    lookahead: int,
+    seed: int,
+) -> Stream:
+    """Draws a mixture and lays it out in every way, each with about the same room for tokens in a batch.
+
+    Args:
+      mixture: A key of `mixtures.MIXTURES`.
+      config: The model, of `model.numbered`.
+      flops: Counts what a shape of ours would cost.
+      examples: How many to draw.
+      rows: Rows of a batch of pairs.
+      lookahead: Examples that our planner chooses from.
+      seed: Seeds the mixture.
+    """
+    maker, room = Examples(config, seed), rows * sum(ways.PAIR_LENGTHS)
+    features = [maker.features(drawn) for drawn in mixtures.draw(mixture, examples, seed)]
+    lengths = [measure(x, config.inputs, config.targets) for x in features]
+    budgets = shape.fit(config, lengths, room, lookahead, flops.batch)
+    made = {
+        "padded": ways.padded(config, lengths, shape.rows_in(room, ways.full_lengths(config))),
+        "pairs": ways.paired(config, lengths, rows),
+        "ours": ways.packed(lengths, budgets, lookahead),
+    }
+    return Stream(config, features, made)
