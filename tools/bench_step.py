@@ -166,7 +166,7 @@ def work(config: UnifiedIOConfig, part: str, batch: dict[str, Any]) -> Callable[
     return once
 
 
-def step_flops(config: UnifiedIOConfig, batch: dict[str, Any], remat: bool = False) -> float:
+def step_flops(config: UnifiedIOConfig, batch: dict[str, Any]) -> float:
     """Useful FLOPs of one training step: products with matrices and attention over real tokens, backward twice forward.
 
     The frozen image encoder and tokenizer count forward only; recomputation counts nothing.

@@ -45,10 +45,10 @@ CHECKS = {
     "attention_patterns": "parity.functions:attention_patterns",
     "packing_pairs": "parity.packing:packing_pairs",
     "packing_sequences": "parity.packing:packing_sequences",
-    "t5x_checkpoint": "parity.released:t5x_checkpoint",
-    "train_loss": "parity.released:train_loss",
-    "train_loss_packed": "parity.released:train_loss_packed",
-    "decoding": "parity.released:decoding",
+    "t5x_checkpoint": "parity.training:t5x_checkpoint",
+    "train_loss": "parity.training:train_loss",
+    "train_loss_packed": "parity.training:train_loss_packed",
+    "decoding": "parity.decoding:decoding",
 }
 
 # Fixtures without a config.json that names their kind, by what they hold: (file, key in it) -> kind.

@@ -93,13 +93,6 @@ def open_tensors(path: str | Path) -> dict[str, StoredTensor]:
     return _flat(tree, "")
 
 
-def read(path: str | Path, *, allow_pickle: bool) -> dict[str, np.ndarray]:
-    """Reads all tensors of a file; refuses unless `allow_pickle`."""
-    if not allow_pickle:
-        raise CheckpointError(f"{path} is a pickle; give allow_pickle=True to read the tensors in it")
-    return {name: tensor.read() for name, tensor in open_tensors(path).items()}
-
-
 class _Unpickler(pickle.Unpickler):
     def __init__(self, file: Any, path: Path, root: str):
         super().__init__(file)

@@ -168,6 +168,12 @@ def resampler(config: Mapping[str, Any], activation: str = "gelu_tanh") -> Resam
     """Returns the resampler of a port's `image_history_cfg` or `audio_history_cfg`."""
     _fixed("the resampler", config, _FIXED_RESAMPLER)
     crossing = tuple(config["xattention_index"])
+    if len(crossing) < config["num_layers"]:  # one setting serves both kinds of layers
+        for switch in ("qk_norm", "scaled_cosine"):
+            if config[f"attn_{switch}"] != config[f"xattn_{switch}"]:
+                raise ConfigError(
+                    f"the resampler's attn_{switch} differs from its xattn_{switch}; only equal ones are built"
+                )
     return ResamplerConfig(
         width=config["emb_dim"],
         num_heads=config["num_heads"],
@@ -346,7 +352,11 @@ def _to_resampler(config: ResamplerConfig) -> dict[str, Any]:
         "emb_dim": config.width,
         "num_heads": config.num_heads,
         "num_layers": config.num_layers,
-        "xattention_index": list(config.cross_attention_layers or range(config.num_layers)),
+        "xattention_index": list(
+            range(config.num_layers)
+            if config.cross_attention_layers is None
+            else config.cross_attention_layers
+        ),
         "head_dim": config.head_dim,
         "mlp_dim": config.mlp_dim,
         "dropout_rate": 0.0,
