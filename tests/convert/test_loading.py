@@ -47,6 +47,24 @@ def test_the_config_goes_to_the_port_and_back(port_model):
     assert port_config.from_port(port_config.to_port(port_model.config)) == port_model.config
 
 
+@pytest.mark.parametrize("crossing", [[0, 1], [0], []])
+def test_which_layers_of_a_resampler_look_at_tokens_goes_to_the_port_and_back(port_json, crossing):
+    layers = {
+        "num_layers": 2,
+        "xattention_index": crossing,
+        "attn_qk_norm": True,
+        "attn_scaled_cosine": False,
+    }
+    port_json["image_history_cfg"] |= layers
+    config = port_config.from_port(port_json)
+    assert port_config.to_port(config)["image_history_cfg"]["xattention_index"] == crossing
+    assert port_config.from_port(port_config.to_port(config)) == config
+    port_json["image_history_cfg"]["attn_qk_norm"] = False
+    if len(crossing) < 2:
+        with pytest.raises(ConfigError, match="attn_qk_norm differs from its xattn_qk_norm"):
+            port_config.from_port(port_json)
+
+
 @pytest.mark.parametrize("family", ["port", "t5x"])
 def test_converting_there_and_back_is_the_identity(port_model, saved, family, tmp_path, capsys):
     folders.convert(saved[family], tmp_path / "ours", "unified-io", config=port_model.config)
