@@ -1,7 +1,7 @@
 import jax
 import numpy as np
 
-from unified_io.loss import TargetOutput, token_loss, total_loss
+from unified_io.loss import TargetOutput, merged, token_loss, total_loss
 
 
 def numpy_loss(logits, tokens, z_loss):
@@ -46,3 +46,30 @@ def test_every_target_counts_the_same_and_padding_not_at_all():
         means.append(mean)
     np.testing.assert_allclose(loss, sum(means), rtol=1e-5)
     assert metrics["audio/loss"] == 0 and metrics["audio/tokens"] == 0
+
+
+def test_metrics_of_several_batches_are_those_of_one():
+    rng = np.random.default_rng(3)
+
+    def outputs(counts: dict[str, int]) -> dict[str, TargetOutput]:
+        return {
+            name: TargetOutput(
+                rng.normal(size=(1, 8, 5)).astype(np.float32),
+                rng.integers(0, 5, (1, 8)),
+                (np.arange(8) < count).astype(np.float32)[None],
+            )
+            for name, count in counts.items()
+        }
+
+    parts = [
+        outputs({"text": 7, "image": 2}),
+        outputs({"text": 1, "image": 0}),
+        outputs({"text": 3, "image": 8}),
+    ]
+    whole = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
+    found = merged([{k: float(v) for k, v in total_loss(part, 1e-2)[1].items()} for part in parts])
+    expected = total_loss(whole, 1e-2)[1]
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-5, err_msg=name)
+    assert merged([{"examples": 3.0}, {"examples": 5.0}]) == {"examples": 4.0}

@@ -1,6 +1,7 @@
 """Token cross-entropy with z-loss and its metrics. Knows logits, tokens and weights; no modality, no one-hot."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ def token_loss(
     """Cross-entropy and z-loss of every token, in nats.
 
     Args:
-      logits: Unnormalised log-probabilities; computed in float32 whatever their dtype.
+      logits: Unnormalised log-probabilities; computed in float32, or in float64 where they are that.
       tokens: The right token of every place.
       z_loss: Weight of the squared log-normaliser, which keeps logits from drifting.
       label_smoothing: Share of the probability that the right token leaves to all others alike. What no logits could
@@ -37,7 +38,7 @@ def token_loss(
 
     Source: mesh-tensorflow's auxiliary loss as used by T5X; the pull on the log-normaliser is part of the gradient.
     """
-    logits = logits.astype(jnp.float32)
+    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
     log_z = jax.nn.logsumexp(logits, axis=-1)
     right = jnp.arange(logits.shape[-1]) == tokens[..., None]
     chosen = jnp.sum(jnp.where(right, logits, 0.0), axis=-1)
@@ -83,3 +84,30 @@ def total_loss(
         metrics[f"{name}/tokens"] = out.weights.sum()
         total = total + loss + z_mean
     return total, {"loss": total, **metrics}
+
+
+def merged(batches: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Puts the metrics of several batches together: `total_loss` of all their tokens at once.
+
+    A metric `<name>/x` counts by the batch's `<name>/tokens`, and `loss` is added up again from the targets; so the
+    result is the same however examples were laid out in batches. Others are averaged.
+
+    Args:
+      batches: Metrics of `total_loss`, divided by the number of tokens, as plain numbers; at least one.
+    """
+    tokens = {
+        key.removesuffix("/tokens"): sum(batch[key] for batch in batches)
+        for key in batches[0]
+        if key.endswith("/tokens")
+    }
+
+    def mean(key: str) -> float:
+        target = key.rpartition("/")[0]
+        if target not in tokens:
+            return sum(batch[key] for batch in batches) / len(batches)
+        return sum(batch[key] * batch[f"{target}/tokens"] for batch in batches) / max(tokens[target], 1.0)
+
+    means = {key: mean(key) for key in batches[0] if not key.endswith("/tokens")}
+    if "loss" in means and tokens:
+        means["loss"] = sum(means[f"{name}/loss"] + means[f"{name}/z_loss"] for name in tokens)
+    return means | {f"{name}/tokens": count for name, count in tokens.items()}

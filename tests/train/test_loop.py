@@ -22,7 +22,7 @@ from unified_io.train.state import TrainState
 from unified_io.train.step import make_train_step
 from unified_io.train.telemetry import Telemetry
 
-_TIMING = ("time", "steps_per_s", "examples_per_s")
+_TIMING = ("time", "steps_per_s", "examples_per_s", "cpu_seconds")
 
 
 def _loss(params, batch, rng):
@@ -191,6 +191,23 @@ def test_a_time_limit_saves_and_returns(tmp_path, step_fn, straight):
     assert int(run().step) == 0
     run.settings["time_limit_s"] = 60.0
     assert (_bits(run()), run.lines()) == straight
+
+
+def test_cpu_seconds_add_up_over_sessions_and_leave_evaluations_out(tmp_path, step_fn):
+    def busy(state):
+        start = time.process_time()
+        while time.process_time() - start < 0.5:
+            pass
+        return {"sum": 0.0}
+
+    run = _Run(tmp_path, step_fn)
+    with pytest.raises(Interrupted):
+        run(_signal_after(4), eval_fn=busy)
+    run(eval_fn=busy)
+    rows = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    seconds = [row["cpu_seconds"] for row in rows if "cpu_seconds" in row]
+    assert len(seconds) == 3 and 0 < seconds[0] < seconds[1] < seconds[2]
+    assert seconds[1] - seconds[0] < 0.5
 
 
 def _counted(step_fn):

@@ -69,7 +69,8 @@ def fit(
       checkpoint_period: Steps between saves.
       telemetry: Where to report.
       report_period: Steps between reports; a report holds means over the steps since the last one. A metric
-        `<name>/x` is weighted by `<name>/tokens` where there is one.
+        `<name>/x` is weighted by `<name>/tokens` where there is one. `cpu_seconds` is what training has cost all cores
+        of this process so far, evaluations left out, over all sessions of the run.
       eval_period: Steps between evaluations, and one at the end.
       eval_fn: Gives the numbers of an evaluation, reported as `eval/<name>`.
       time_limit_s: Stop, save and return after this time; `state.step` tells how far it came.
@@ -91,7 +92,7 @@ def fit(
         # Committed to its devices, as a restored state is: the two would be compiled apart.
         state = jax.device_put(state, jax.tree.map(lambda leaf: leaf.sharding, state), donate=True)
     step = first = int(state.step)
-    window = _Window(notes.get("window", {}), notes.get("bad_reports", 0))
+    window = _Window(notes.get("window", {}), notes.get("bad_reports", 0), notes.get("cpu_seconds", 0.0))
     evaluated = notes.get("evaluated", False)
     if telemetry is not None:
         telemetry.resume(step, unfinished=() if evaluated else (_EVAL,))
@@ -146,7 +147,7 @@ def fit(
 def _report(step: int, window: "_Window", telemetry: Telemetry | None, patience: int) -> None:
     means, seconds = window.close()
     if telemetry is not None:
-        telemetry.report(step, means, seconds)
+        telemetry.report(step, {**means, "cpu_seconds": window.cpu_seconds}, seconds)
     bad = [name for name, value in means.items() if not math.isfinite(value)]
     bad.sort(key=lambda name: not name.endswith("/loss"))
     window.bad_reports = window.bad_reports + 1 if bad else 0
@@ -160,9 +161,10 @@ def _report(step: int, window: "_Window", telemetry: Telemetry | None, patience:
 class _Window:
     """The metrics of the steps since the last report. They stay on the device until somebody asks."""
 
-    def __init__(self, values: Mapping[str, list[float | None]], bad_reports: int):
+    def __init__(self, values: Mapping[str, list[float | None]], bad_reports: int, cpu_seconds: float):
         """Takes up what `notes` gave."""
         self.bad_reports = bad_reports
+        self.cpu_seconds = cpu_seconds
         # JSON has no NaN: None stands for every value that was not finite.
         self._fetched = {
             name: [math.nan if value is None else value for value in column]
@@ -182,11 +184,12 @@ class _Window:
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
         """Counts the time spent in this context as training."""
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
             self._seconds += time.perf_counter() - start
+            self.cpu_seconds += time.process_time() - cpu
 
     def notes(self) -> dict[str, Any]:
         """Returns what a resumed run needs to go on with this window, as JSON values."""
@@ -195,7 +198,7 @@ class _Window:
             name: [value if math.isfinite(value) else None for value in column]
             for name, column in self._fetched.items()
         }
-        return {"window": columns, "bad_reports": self.bad_reports}
+        return {"window": columns, "bad_reports": self.bad_reports, "cpu_seconds": self.cpu_seconds}
 
     def close(self) -> tuple[dict[str, float], float]:
         """Returns the means and the seconds since the last report, and begins anew."""
