@@ -83,6 +83,7 @@ from unified_io.data.budgets import Budgets
 class MeasuredJob:
     model_dir: str
     rows: int = 2
+    lookahead: float = 3.0
     seed: int = 0
 
     @property
@@ -445,7 +446,10 @@ def test_a_mixture_is_measured_for_the_run_file(measure, tmp_path):
     code, printed, _ = measure("cli_mixture", "--examples=40", "--gin.MeasuredJob.rows=3", "--json")
     found = json.loads(printed.splitlines()[-1])
     assert code == 0 and found["mixture"] == "cli_mixture" and found["examples"] == 40
-    assert found["budgets"]["rows"] == found["proposed"]["rows"] == 3
+    assert found["given"]["budgets"]["rows"] == 3 and found["lookahead"] == 3.0
+    proposed = found["proposed"]["budgets"]
+    assert f"\n  encoder_length = {proposed['encoder_length']}\n" in table
+    assert f"\n  targets = {proposed['targets']}\n" in table
     assert sum(source["examples"] for source in found["sources"].values()) == 40
     assert not list(tmp_path.glob("**/config.gin"))  # nothing is trained, nothing is written
 
@@ -458,4 +462,4 @@ def test_what_can_not_be_measured_is_said(measure):
     code, _, complaint = measure("cli_mixture", "--split=tset")
     assert code == 2 and "unknown split 'tset'" in complaint
     code, _, complaint = measure("cli_mixture", "--gin.MODEL_DIR=x", gin_file="run.gin")
-    assert code == 2 and "NotedJob has no model and no budgets and no seed; give the run file" in complaint
+    assert code == 2 and "NotedJob has no model and no budgets and no lookahead and no seed;" in complaint

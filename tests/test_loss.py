@@ -73,3 +73,15 @@ def test_metrics_of_several_batches_are_those_of_one():
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-5, err_msg=name)
     assert merged([{"examples": 3.0}, {"examples": 5.0}]) == {"examples": 4.0}
+
+
+def test_parts_of_a_batch_add_up_to_it():
+    rng = np.random.default_rng(4)
+    weights = np.array([[1, 1, 0.5, 0], [1, 0, 0, 0]], np.float32)
+    whole = TargetOutput(rng.normal(size=(2, 4, 5)).astype(np.float32), rng.integers(0, 5, (2, 4)), weights)
+    parts = [jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], whole) for i in range(2)]
+    total, metrics = total_loss({"text": whole}, 1e-2)
+    found = [total_loss({"text": part}, 1e-2, counts={"text": weights.sum()}) for part in parts]
+    np.testing.assert_allclose(sum(loss for loss, _ in found), total, rtol=1e-6)
+    for name, value in metrics.items():
+        np.testing.assert_allclose(sum(part[name] for _, part in found), value, rtol=1e-6, err_msg=name)

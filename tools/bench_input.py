@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
-from bench import mixtures, model, shape, ways
+from bench import mixtures, model, ways
 from bench.clock import timed, where
 from bench.examples import Examples
 from bench.raw import raw
@@ -26,6 +26,7 @@ from unified_io.data.batch import assemble
 from unified_io.data.budgets import Budgets, Lengths
 from unified_io.data.packer import Packer, Prepared, prepare
 from unified_io.data.packing import measure, plan
+from unified_io.data.proposals import propose_banks, row_lengths, rows_in
 from unified_io.mel import MelConfig, log_mel
 from unified_io.model import UnifiedIOConfig
 from unified_io.preprocess import image_ops
@@ -121,8 +122,8 @@ def stages(
     """Measures every stage once; each takes what the ones before it made of the same examples."""
     by_name = {m.name: m for m in config.inputs}
     image, mel, vocabulary = by_name["image"], by_name["audio"].mel, by_name["text"].vocabulary
-    row = shape.row_lengths(lengths, ways.PAIR_LENGTHS[1])
-    budgets = shape.propose(config, lengths, shape.rows_in(ROOM, row), row)
+    row = row_lengths(lengths, ways.PAIR_LENGTHS[1])
+    budgets = propose_banks(lengths, config.inputs, config.targets, rows_in(ROOM, row), row)
     done: dict[str, Stage] = {}
     done["decode"], pictures = each("JPEGs to pixels", image_ops.read, values(examples, PICTURES))
     done["resize"], _ = each("pixels to patches", image.item, pictures)

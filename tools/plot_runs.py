@@ -3,7 +3,7 @@
     python tools/plot_runs.py packed=runs/a padded=runs/b --y eval/loss --x cpu_seconds --out curve.svg
 
 With --below the table says what every run had spent when the metric first fell below each level. Needs matplotlib
-(`pip install "unified-io[test]"`).
+(`pip install "unified-io[plot]"`).
 """
 
 import argparse

@@ -283,13 +283,15 @@ def _data(args: argparse.Namespace) -> None:
 
     job = session.build(_reading(args), run)
     training = getattr(job, "training", job)  # a job of several stages has one that trains the model
-    if missing := [name for name in ("model", "budgets", "seed") if not hasattr(training, name)]:
+    needed = ("model", "budgets", "lookahead", "seed")
+    if missing := [name for name in needed if not hasattr(training, name)]:
         raise ConfigError(
             f"{type(training).__name__} has no {' and no '.join(missing)}; give the run file of a TrainJob"
         )
     inputs, targets = training.model.inputs, training.model.targets
     source = getattr(training, "source", None) or getattr(job, "source", None)
-    bound = pipeline.bind(args.mixture, inputs, targets, source=source)
+    objective = getattr(training, "objective", None)
+    bound = pipeline.bind(args.mixture, inputs, targets, source=source, objective=objective)
     sample = statistics.draw(
         bound,
         inputs,
@@ -300,7 +302,8 @@ def _data(args: argparse.Namespace) -> None:
         seed=training.seed,
         tell=_Progress(args.examples),
     )
-    found = {"mixture": args.mixture, "split": args.split, **statistics.report(sample, training.budgets)}
+    report = statistics.report(sample, inputs, targets, training.budgets, training.lookahead)
+    found = {"mixture": args.mixture, "split": args.split, **report}
     print(json.dumps(found) if args.json else f"{args.mixture}, {args.split}: {statistics.as_text(found)}")
 
 

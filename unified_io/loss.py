@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
 
@@ -38,7 +39,7 @@ def token_loss(
 
     Source: mesh-tensorflow's auxiliary loss as used by T5X; the pull on the log-normaliser is part of the gradient.
     """
-    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    logits = logits.astype(np.promote_types(logits.dtype, np.float32))
     log_z = jax.nn.logsumexp(logits, axis=-1)
     right = jnp.arange(logits.shape[-1]) == tokens[..., None]
     chosen = jnp.sum(jnp.where(right, logits, 0.0), axis=-1)
@@ -57,6 +58,7 @@ def total_loss(
     z_loss: float = 1e-4,
     label_smoothing: float = 0.0,
     divide_by: float | None = None,
+    counts: Mapping[str, Float[Array, ""]] | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """Adds up the losses of all targets, each a mean over its own real tokens.
 
@@ -67,6 +69,8 @@ def total_loss(
       z_loss: See `token_loss`.
       label_smoothing: See `token_loss`.
       divide_by: Divides each target's summed loss instead of its own number of tokens (1 for plain sums).
+      counts: Tokens of every target in the batch of which the outputs are a part; losses and metrics of all parts then
+        add up to those of the batch. None where they are all of it.
 
     Returns:
       The loss, and per target `<name>/loss`, `<name>/z_loss`, `<name>/accuracy` and `<name>/tokens`.
@@ -75,12 +79,12 @@ def total_loss(
     metrics = {}
     for name, out in outputs.items():
         cross_entropy, z_term = token_loss(out.logits, out.tokens, z_loss, label_smoothing)
-        count = jnp.maximum(out.weights.sum(), 1.0) if divide_by is None else divide_by
-        loss, z_mean = (jnp.sum(x * out.weights) / count for x in (cross_entropy, z_term))
-        hits = (jnp.argmax(out.logits, axis=-1) == out.tokens) * (out.weights > 0)
+        count = jnp.maximum(out.weights.sum() if counts is None else counts[name], 1.0)
+        loss, z_mean = (jnp.sum(x * out.weights) / (divide_by or count) for x in (cross_entropy, z_term))
+        hits = (jnp.argmax(out.logits, axis=-1) == out.tokens) * out.weights
         metrics[f"{name}/loss"] = loss
         metrics[f"{name}/z_loss"] = z_mean
-        metrics[f"{name}/accuracy"] = hits.sum() / jnp.maximum((out.weights > 0).sum(), 1)
+        metrics[f"{name}/accuracy"] = hits.sum() / count
         metrics[f"{name}/tokens"] = out.weights.sum()
         total = total + loss + z_mean
     return total, {"loss": total, **metrics}

@@ -6,23 +6,19 @@ from its last checkpoint. So the same command always continues.
 
 import dataclasses
 import json
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data_tasks.digits import report
 from data_tasks.digits.samples import draw_samples
 from data_tasks.digits.source import DigitsSource
+from data_tasks.digits.tokenizers import DigitsTokenizers, announce, params_in
 from unified_io import api
 from unified_io.errors import CheckpointError, ConfigError, unknown
 from unified_io.evaluation import environment
 from unified_io.train.job import TrainJob, check_writable
-from unified_io.train.optimizer import OptimizerConfig
-from unified_io.train.tokenizer_job import TokenizerJob
 
 RUN_FILE = "resources.json"
 
@@ -49,22 +45,18 @@ class DigitsJob:
     """Trains tokenizers and model on the digits and writes the report.
 
     Attributes:
-      training: How the model is trained; folder, steps, source and tokenizers are filled in by the job.
+      training: How the model is trained; steps, source and tokenizers are filled in by the job.
       source: The digits.
-      image_tokenizer: How the image tokenizer is trained.
-      audio_tokenizer: How the audio tokenizer is trained.
+      tokenizers: How the tokenizers are trained; their steps are filled in.
       budget: Which of the efforts to make.
       efforts: Efforts by name.
-      pictures: How many pictures the image tokenizer learns from.
     """
 
     training: TrainJob
     source: DigitsSource
-    image_tokenizer: TokenizerJob
-    audio_tokenizer: TokenizerJob
+    tokenizers: DigitsTokenizers
     budget: str = "full"
     efforts: Mapping[str, Effort] = dataclasses.field(default_factory=dict)
-    pictures: int = 6000
 
     @property
     def folder(self) -> Path:
@@ -97,20 +89,10 @@ class DigitsJob:
     def train(self) -> None:
         """Does all stages in order, each from where it stopped, and writes the report."""
         with _Meter(self.folder / RUN_FILE):
-            self._announce("data", "digits, strokes and speech")
-            stock = self.digits.stock("train")
-            stock.load(("points", "audio"))
-            job = self._model_job()
-            self._announce("image tokenizer", "VQ-GAN")
-            target = job.model.target("image")
-            self._tokenizer("image").train(
-                target.tokenizer(), self._pictures(), self._tokenizer_folder("image")
-            )
-            self._announce("audio tokenizer", "ViT-VQGAN")
-            target = job.model.target("audio")
-            sounds = np.stack([target.pixels(clip)[0] for clip in stock.clips.mels])
-            self._tokenizer("audio").train(target.tokenizer(), sounds, self._tokenizer_folder("audio"))
-            self._announce("model", f"{job.total_steps} steps on {job.mixture}")
+            job, effort = self._model_job(), self.effort
+            steps = {"image": effort.image_tokenizer_steps, "audio": effort.audio_tokenizer_steps}
+            self.tokenizers.lasting(steps).train(self.folder, self.digits, job.model)
+            announce("model", f"{job.total_steps} steps on {job.mixture}")
             job.train(samples=draw_samples)
         if (self.folder / report.JSON_FILE).is_file():
             print(f"all done already; the report is {self.folder / report.HTML_FILE}")
@@ -129,7 +111,7 @@ class DigitsJob:
         """
         if not self._model_job().export.is_dir():
             raise CheckpointError(f"no trained model in {str(self.folder)!r}; run unified-io train first")
-        self._announce("report", "generating and judging test examples")
+        announce("report", "generating and judging test examples")
         with _Meter(self.folder / RUN_FILE) as meter:
             model = api.from_pretrained(self.folder)
             count, seed = self.effort.test_examples, self.training.seed
@@ -141,30 +123,10 @@ class DigitsJob:
         return dataclasses.replace(
             self.training,
             total_steps=self.effort.model_steps,
-            optimizer=_fit(self.training.optimizer, self.effort.model_steps),
+            optimizer=self.training.optimizer.over(self.effort.model_steps),
             source=self.digits,
-            initial_params={
-                f"target_embedders_{name}/tokenizer/": str(self._tokenizer_folder(name) / "params")
-                for name in ("image", "audio")
-            },
+            initial_params=params_in(self.folder),
         )
-
-    def _tokenizer(self, name: str) -> TokenizerJob:
-        job: TokenizerJob = getattr(self, f"{name}_tokenizer")
-        steps = getattr(self.effort, f"{name}_tokenizer_steps")
-        return dataclasses.replace(job, total_steps=steps, optimizer=_fit(job.optimizer, steps))
-
-    def _tokenizer_folder(self, name: str) -> Path:
-        return self.folder / f"{name}_tokenizer"
-
-    def _pictures(self) -> np.ndarray:
-        """What the image tokenizer learns to draw: digits, canvases of two, and masks of one of them."""
-        stock, target = self.digits.stock("train"), self.training.model.target("image")
-        rng = np.random.default_rng(self.training.seed)
-        draw = lambda count: rng.integers(len(stock), size=count)  # noqa: E731
-        singles = stock.singles(draw(self.pictures * 3 // 4), ("image_target",), rng)["image_target"]
-        masks = stock.scenes(draw(self.pictures // 4), ("masks",), rng)["masks"][:, 0]
-        return np.stack([target.pixels(picture)[0] for picture in np.concatenate([singles, masks])])
 
     def _check_same_run(self) -> None:
         """A folder holds one run: another budget, seed, speech or pairing needs another folder."""
@@ -183,16 +145,6 @@ class DigitsJob:
                 )
         else:
             path.write_text(json.dumps(mine))
-
-    def _announce(self, stage: str, what: str) -> None:
-        print(f"[{stage}] {what}", file=sys.stderr, flush=True)
-
-
-def _fit(optimizer: OptimizerConfig, steps: int) -> OptimizerConfig:
-    """Ends the schedule at the last step; a short run warms up for at most a tenth of it."""
-    rate = optimizer.learning_rate
-    rate = dataclasses.replace(rate, decay_steps=steps, warmup_steps=min(rate.warmup_steps, steps // 10))
-    return dataclasses.replace(optimizer, learning_rate=rate)
 
 
 class _Meter:

@@ -12,7 +12,8 @@ from unified_io.errors import unknown
 from unified_io.mel import MelConfig
 
 SPLITS = ("train", "validation", "test")
-VIEWS = ("singles", "scenes", "contrasts")
+VIEWS = ("singles", "scenes", "contrasts", "counts", "views")
+SEQUENCES = ("counts", "views")
 # Examples made at a time: arrays are cheaper than examples, and a short stream should not wait for a long chunk.
 CHUNK = 16
 
@@ -25,7 +26,16 @@ _FIELDS = {
     "points": (tf.float32, 2),
     "boxes": (tf.float32, 2),
     "masks": (tf.float32, 4),
+    "images": (tf.float32, 4),
+    "sounds": (tf.float32, 3),
+    "captions": (tf.string, 1),
+    "remarks": (tf.string, 1),
+    "heard": (tf.bool, 1),
+    "told": (tf.bool, 1),
+    "length": (tf.int32, 0),
     "caption": (tf.string, 0),
+    "remark": (tf.string, 0),
+    "passage": (tf.string, 0),
     "name": (tf.string, 0),
     "names": (tf.string, 1),
     "label": (tf.int32, 1),
@@ -74,7 +84,7 @@ class DigitsReader(seqio.DataSource):
 
     Args:
       digits: How the digits are read.
-      view: "singles", "scenes" or "contrasts"; see `stock`.
+      view: "singles", "scenes", "contrasts", "counts" or "views"; see `stock`.
       fields: The raw fields the task needs; others are not made.
       stream: Seeds this reader apart from those of other tasks.
     """
@@ -106,7 +116,7 @@ class DigitsReader(seqio.DataSource):
         shard, shards = (shard_info.index, shard_info.num_shards) if shard_info else (0, 1)
         rows = np.arange(shard, len(digits), shards)
         salt = ((seed or 0) if train else 0, zlib.crc32(self.stream.encode()), shard)
-        names = (*self.fields, "id")
+        names = (*self.fields, "id", *(("length",) if self.view in SEQUENCES else ()))
         specs = [_FIELDS[name] for name in names]
 
         def make(index: np.int64) -> list[np.ndarray]:
@@ -123,8 +133,17 @@ class DigitsReader(seqio.DataSource):
             return dict(zip(names, values, strict=True))
 
         chunks = tf.data.Dataset.counter() if train else tf.data.Dataset.range(-(-len(rows) // CHUNK))
-        raws = chunks.map(read).unbatch()
-        return raws.map(lambda raw: raw | {"points": unpad(raw["points"])}) if "points" in names else raws
+        return chunks.map(read).unbatch().map(_unpadded)
 
     def num_input_examples(self, split: str) -> int | None:
         return None if split == "train" else len(self.digits.stock(split))
+
+
+def _unpadded(raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Takes the padding of a chunk off one example."""
+    if "points" in raw:
+        raw |= {"points": unpad(raw["points"])}
+    if "length" not in raw:
+        return raw
+    length = raw["length"]
+    return {key: value[:length] if value.shape.rank else value for key, value in raw.items()}

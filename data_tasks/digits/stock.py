@@ -1,88 +1,35 @@
-"""The digits of one split in every modality, and raw examples drawn from them. NumPy only: knows no task.
+"""Raw examples drawn from the digits of one split. NumPy only: knows no task.
 
-Three views of the same stock, each a dictionary of arrays with a leading axis of examples:
+Five views of the same stock, each a dictionary of arrays with a leading axis of examples:
 
-    singles    one digit: image, image_target, keep, audio, points, caption, name, label
+    singles    one digit: image, image_target, keep, audio, points, name, caption, remark, passage, label
     scenes     two different digits on one canvas, from left to right: image, boxes, masks, names, labels
     contrasts  one digit seen and a different one heard: image, audio, names, labels
+    counts     two to five digits that count on: images, sounds, captions, remarks, heard, told, labels
+    views      one image drawn two to five times: images, labels
+
+Of the last two every field is padded to the longest sequence, and `length` says how long each one is.
 """
 
-import dataclasses
 import functools
-import threading
 from collections.abc import Collection, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from data_tasks.digits import images, speech, strokes, words
-from unified_io.mel import MelConfig
+from data_tasks.digits import images, sentences, words
+from data_tasks.digits.store import Store, Which
 
-Split = Literal["train", "validation", "test"]
 Raw = dict[str, np.ndarray]
-Which = Int[np.ndarray, " n"]
 
-STROKE_SIZE = 32
-_LOADING = threading.RLock()
+LENGTHS = (2, 5)
+GAPS = 0.2
+"""How often a digit of a count is not heard, and how often nothing is said of it."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Stock:
-    """The digits of one split.
-
-    Attributes:
-      split: "train", "validation" or "test".
-      image_size: Side of an image to look at, pixels.
-      target_size: Side of an image to draw, pixels.
-      mel: How spectrograms are taken.
-      data_dir: Where what was expensive to make is kept; None keeps nothing.
-      speech_dir: Folder of recordings; None has espeak-ng speak.
-    """
-
-    split: Split
-    image_size: int
-    target_size: int
-    mel: MelConfig
-    data_dir: str | None = None
-    speech_dir: str | None = None
-
-    @functools.cached_property
-    def digits(self) -> images.Digits:
-        """Small images and their labels."""
-        return images.load(self.split)
-
-    @functools.cached_property
-    def large(self) -> Float[np.ndarray, "n s s"]:
-        """Images enlarged to `image_size`, ink 1."""
-        return images.upsample(self.digits.images, self.image_size)
-
-    @functools.cached_property
-    def points(self) -> list[Float[np.ndarray, "_ 3"]]:
-        """The pen points of every image."""
-        return strokes.extract_all(images.upsample(self.digits.images, STROKE_SIZE), self.data_dir)
-
-    @functools.cached_property
-    def clips(self) -> speech.Speech:
-        """Spoken digits."""
-        return speech.load(self.split, self.mel, self.speech_dir, self.data_dir)
-
-    @functools.cached_property
-    def clips_of(self) -> list[Int[np.ndarray, " m"]]:
-        """Which clips say each digit."""
-        return [np.flatnonzero(self.clips.labels == digit) for digit in range(10)]
-
-    def __len__(self) -> int:
-        return len(self.digits.labels)
-
-    def load(self, fields: Collection[str]) -> None:
-        """Loads what these fields are made of, once for all threads."""
-        with _LOADING:
-            _ = self.large
-            if "points" in fields:
-                _ = self.points
-            if "audio" in fields:
-                _ = self.clips_of
+class Stock(Store):
+    """The digits of one split, and views of them."""
 
     def singles(
         self, which: Which, fields: Collection[str], rng: np.random.Generator, paired: bool = True
@@ -95,6 +42,10 @@ class Stock:
             "label": lambda: labels[written].astype(np.int32)[:, None],
             "name": lambda: _strings(words.answer(digit) for digit in labels[written]),
             "caption": lambda: _strings(words.phrase(digit, self.split, rng) for digit in labels[written]),
+            "remark": lambda: _strings(sentences.remark(digit, self.split, rng) for digit in labels[written]),
+            "passage": lambda: _strings(
+                sentences.passage(digit, self.split, rng) for digit in labels[written]
+            ),
             "image": lambda: _colours(image),
             "image_target": lambda: _colours(images.downsample(image, self.target_size)),
             "keep": lambda: np.stack([images.inpaint_hole(one, rng, self.image_size // 4) for one in image]),
@@ -128,6 +79,54 @@ class Stock:
         }
         return {field: made[field]() for field in fields} | self._names(which)
 
+    def counts(
+        self, which: Which, fields: Collection[str], rng: np.random.Generator, paired: bool = True
+    ) -> Raw:
+        """Digits that count on to `which`, up or down by one or two, which only the earlier ones tell.
+
+        `heard` and `told` leave some of them out; `paired` False draws the digits of every modality on their own.
+        """
+        lengths, steps = _lengths(which, rng), rng.choice(sentences.STEPS, len(which))
+        ends = zip(self.digits.labels[which], steps, lengths, strict=True)
+        digits = np.concatenate([sentences.run(end, -step, count)[::-1] for end, step, count in ends])
+        other = lambda: digits if paired else rng.integers(10, size=len(digits))  # noqa: E731
+        made: dict[str, Any] = {
+            "label": lambda: digits.astype(np.int32),
+            "captions": lambda: _strings(words.phrase(digit, self.split, rng) for digit in other()),
+            "remarks": lambda: _strings(sentences.remark(digit, self.split, rng) for digit in other()),
+            "images": lambda: _colours(self._seen(which, lengths, other(), rng)),
+            "sounds": lambda: self._clips(np.repeat(which, lengths), other(), rng),
+            "heard": lambda: rng.random(len(digits)) >= GAPS,
+            "told": lambda: rng.random(len(digits)) >= GAPS,
+        }
+        raws = {field: split(made[field](), lengths) for field in fields}
+        return raws | {"length": lengths.astype(np.int32)} | self._names(which)
+
+    def views(
+        self, which: Which, fields: Collection[str], rng: np.random.Generator, paired: bool = True
+    ) -> Raw:
+        """One image, moved anew each time, for evaluation all but the first; `paired` False draws all of them."""
+        lengths = _lengths(which, rng)
+        drawn = np.repeat(which, lengths) if paired else rng.integers(len(self), size=lengths.sum())
+        moved = images.augment(self.large[drawn], _no_points(len(drawn)), rng)[0]
+        if self.split != "train":
+            firsts = np.cumsum(lengths) - lengths
+            moved[firsts] = self.large[drawn[firsts]]
+        made = {
+            "label": lambda: self.digits.labels[drawn].astype(np.int32),
+            "images": lambda: _colours(moved),
+        }
+        raws = {field: split(made[field](), lengths) for field in fields}
+        return raws | {"length": lengths.astype(np.int32)} | self._names(which)
+
+    def _seen(
+        self, which: Which, lengths: np.ndarray, digits: np.ndarray, rng: np.random.Generator
+    ) -> Float[np.ndarray, "m s s"]:
+        """An image of every digit of the counts; the last of each is `which`."""
+        chosen = np.array([rng.choice(self.images_of[digit]) for digit in digits])
+        chosen[np.cumsum(lengths) - 1] = which
+        return self._move(chosen, chosen, (), rng)[0]
+
     def _scene(self, index: int, rng: np.random.Generator, paired: bool) -> Raw:
         labels = self.digits.labels
         partner = int(rng.choice(np.flatnonzero(labels != labels[index])))
@@ -147,7 +146,7 @@ class Stock:
         self, pictures: Which, pens: Which, fields: Collection[str], rng: np.random.Generator
     ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
         """Images and pen points; in training both moved by the same random map."""
-        points = [self.points[pen] if "points" in fields else np.zeros((0, 3), np.float32) for pen in pens]
+        points = [self.points[pen] for pen in pens] if "points" in fields else _no_points(len(pens))
         if self.split != "train":
             return self.large[pictures], points
         return images.augment(self.large[pictures], points, rng)
@@ -172,12 +171,28 @@ def stock(*config: Any) -> Stock:
     return Stock(*config)
 
 
+def _lengths(which: Which, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
+    return rng.integers(LENGTHS[0], LENGTHS[1] + 1, len(which))
+
+
+def _no_points(count: int) -> list[Float[np.ndarray, "0 3"]]:
+    return [np.zeros((0, 3), np.float32)] * count
+
+
 def _strings(texts: Any) -> np.ndarray:
     return np.array([text.encode() for text in texts], object)
 
 
 def _colours(grey: Float[np.ndarray, "*n s s"]) -> Float[np.ndarray, "*n s s 3"]:
     return np.repeat(grey[..., None], 3, axis=-1).astype(np.float32)
+
+
+def split(flat: np.ndarray, lengths: Int[np.ndarray, " n"]) -> np.ndarray:
+    """Lays sequences that follow each other out in rows [n, longest, ...], padded behind their ends."""
+    real = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    rows = np.full((*real.shape, *flat.shape[1:]), b"" if flat.dtype == object else 0, flat.dtype)
+    rows[real] = flat
+    return rows
 
 
 def pad(points: Sequence[np.ndarray]) -> Float[np.ndarray, "n longest 3"]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from data_tasks.formats.base import ABOUT, Fields, Format, Raw, about
 from unified_io.preprocess import denoise
+from unified_io.preprocess.image_ops import resize_nearest
 from unified_io.vocab import SENTINELS, sentinel_word
 
 
@@ -56,14 +57,15 @@ class RestorePatches(Format):
     @property
     def writes(self) -> tuple[str, ...]:
         m = self.modality
-        return "text_inputs", f"{m}_inputs", f"{m}_input_masks", f"{m}_targets", *ABOUT
+        media = (f"{m}_{kind}" for kind in ("inputs", "input_masks", "targets", "target_hidden_masks"))
+        return "text_inputs", *media, *ABOUT
 
     @property
     def _target(self) -> str:
         return "image_target" if self.modality == "image" else self.modality
 
     def __call__(self, raw: Raw, rng: np.random.Generator) -> Fields:
-        whole, rate = raw[self.modality], rng.uniform(self.least, self.most)
+        whole, target, rate = raw[self.modality], raw[self._target], rng.uniform(self.least, self.most)
         keep = denoise.keep_patches(
             whole.shape[:2], self.cells, rate, rng, rows=rng.random() < self.stretches
         )
@@ -71,7 +73,9 @@ class RestorePatches(Format):
             "text_inputs": self.prompt(self.modality, rng, "R"),
             f"{self.modality}_inputs": hide(whole, keep),
             f"{self.modality}_input_masks": keep,
-            f"{self.modality}_targets": raw[self._target],
+            f"{self.modality}_targets": target,
+            # A picture to draw is smaller than the one to look at, and its mask is as large as itself.
+            f"{self.modality}_target_hidden_masks": ~resize_nearest(keep, target.shape[:2]),
         }
 
 

@@ -18,6 +18,14 @@ from unified_io.data.budgets import Budgets
 from unified_io.data.loader import Loader
 from unified_io.data.position import together
 from unified_io.errors import ConfigError, DataError
+from unified_io.mel import MelConfig
+from unified_io.modalities.action import ActionInput, ActionTarget
+from unified_io.modalities.audio import AudioInput, AudioTarget
+from unified_io.modalities.history import History
+from unified_io.modalities.image import ImageInput, ImageTarget
+from unified_io.modalities.text import TextInput, TextTarget
+from unified_io.tokenizers.vit_vqgan import ViTVQGANConfig
+from unified_io.tokenizers.vqgan import VQGANConfig
 from unified_io.train.job import DataCheckpoints
 
 BUDGETS = Budgets(3, 30, 20, {"words": 70, "pictures": 8}, {"answers": 50, "drawings": 6})
@@ -54,6 +62,52 @@ def numbered(raw, rng):
     """Says its number, and takes a length of chance: what the batch holds is readable from the batch."""
     letter = chr(1000 + int(raw["number"]))
     return {"text_inputs": letter * int(rng.integers(1, 14)), "text_targets": letter, "meta/id": letter}
+
+
+HOLLOW = {0: {}, 1: {"text_inputs": "only asks"}, 2: {"text_targets": "only answers"}}
+
+
+def hollow(raw, rng):
+    """Every fourth example is whole; the others lack a side, or both."""
+    n = int(raw["number"])
+    return {**HOLLOW.get(n % 4, {"text_inputs": "asks", "text_targets": "answers"}), "meta/id": f"row {n}"}
+
+
+MEL = MelConfig(frames=16, mels=16)
+MEDIA_INPUTS = (
+    TextInput(),
+    ImageInput(patch=8, resolution=16),
+    AudioInput(patch=8, mel=MEL),
+    History(ImageInput(patch=8, resolution=16)),
+    History(AudioInput(patch=8, mel=MEL)),
+    ActionInput(),
+)
+MEDIA_TARGETS = (
+    TextTarget(),
+    ImageTarget(vqgan=VQGANConfig(resolution=16, channel_multipliers=(1, 2, 2))),
+    AudioTarget(mel=MEL, vit_vqgan=ViTVQGANConfig(frames=16, mels=16, patch=8)),
+    ActionTarget(),
+)
+MEDIA = {
+    "image_inputs": (16, 16, 3),
+    "image_targets": (16, 16, 3),
+    "image_history_inputs": (2, 16, 16, 3),
+    "audio_inputs": (16, 16),
+    "audio_targets": (16, 16),
+    "audio_history_inputs": (2, 16, 16),
+    "action_inputs": (4, 3),
+    "action_targets": (4, 3),
+}
+BROKEN = [(field, value) for field in MEDIA for value in (np.nan, np.inf)]
+
+
+def broken(raw, rng):
+    """All media at once; in the first examples one number of one medium is none."""
+    n = int(raw["number"])
+    example = {field: np.full(shape, 0.5, np.float32) for field, shape in MEDIA.items()}
+    for field, value in BROKEN[n : n + 1]:
+        example[field].flat[-1] = value
+    return {"text_inputs": "all", "text_targets": "of it", "meta/id": f"row {n}", **example}
 
 
 class Drawn(seqio.DataSource):
@@ -121,6 +175,8 @@ def tasks():
         ("loader_files", numbered, plain, Files()),
         ("loader_drawn", numbered, plain, Drawn()),
         ("loader_empty", numbered, plain, function(count=0)),
+        ("loader_hollow", hollow, plain, function(count=12)),
+        ("loader_broken", broken, (*plain, *MEDIA), function(count=2 * len(BROKEN))),
     ]
     for name, form, writes, source in everything:
         seqio.TaskRegistry.add(
@@ -433,6 +489,44 @@ def test_bad_examples_are_named_counted_and_left_out(bound):
     assert "it has no target token" in reasons
     assert {"loader_words row 9", "loader_words row 11"} <= {entry.name for entry in loader.quarantine}
     assert loader.report()["quarantined"] == len(loader.quarantine)
+
+
+def test_an_example_without_an_input_or_without_a_target_is_left_out():
+    loader = make(pipeline.bind("loader_hollow", INPUTS, TARGETS), groups=1)
+    batches, _ = take(loader, 0, 2)
+    reasons = {int(entry.name.split()[-1]) % 4: entry.reason for entry in loader.quarantine}
+    assert reasons == {
+        0: "it has no target token",
+        1: "it has no target token",
+        2: "it has no input token; give every example a prompt",
+    }
+    for batch in batches:
+        wrote, read = (set(np.unique(batch[side][key])) - {0} for side, key in _EXAMPLES)
+        assert wrote == read
+
+
+_EXAMPLES = (("decoder", "example_ids"), ("encoder", "segment_ids"))
+
+
+def test_numbers_that_are_none_never_reach_a_batch():
+    budgets = Budgets(
+        2,
+        160,
+        120,
+        {m.name: 4 if m.slot_size > 1 else 80 for m in MEDIA_INPUTS},
+        {m.name: 4 if m.slot_size > 1 else 80 for m in MEDIA_TARGETS},
+    )
+    bound = pipeline.bind("loader_broken", MEDIA_INPUTS, MEDIA_TARGETS)
+    loader = Loader(bound, MEDIA_INPUTS, MEDIA_TARGETS, budgets)
+    batches, _ = take(loader, 0, 12)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(batches))
+    # A whole epoch was read. What is wrong with a history shows before the row has a name.
+    rows = {entry.name for entry in loader.quarantine} - {"an example of loader_broken"}
+    histories = [n for n, (field, _) in enumerate(BROKEN) if "history" in field]
+    assert rows == {f"loader_broken row {n}" for n in range(len(BROKEN)) if n not in histories}
+    reasons = " ".join(entry.reason for entry in loader.quarantine)
+    assert all(field in reasons for field in MEDIA if "history" in field)
+    assert loader.report()["quarantined"] >= len(BROKEN)
 
 
 def test_resuming_steps_over_bad_examples_as_the_first_run_did(bound):

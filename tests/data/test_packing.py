@@ -1,5 +1,6 @@
 """Laws of packing: every example once, no budget exceeded, every index valid, and everything found again."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from tests.data.fakes import INPUTS, TARGETS, random_features
 from unified_io.data.batch import assemble
-from unified_io.data.budgets import Budgets, Lengths, propose_budgets
+from unified_io.data.budgets import Budgets, Lengths
 from unified_io.data.packer import Packer, Prepared
 from unified_io.data.packing import measure, one_per_row, plan, unplan
 from unified_io.errors import ConfigError, DataError
@@ -170,6 +171,12 @@ def test_an_example_that_can_never_fit_is_named():
         plan([many], BUDGETS)
 
 
+@pytest.mark.parametrize("lookahead", [0.5, 0.0, float("nan")])
+def test_less_than_a_batch_can_not_be_looked_ahead(lookahead):
+    with pytest.raises(ConfigError, match="lookahead is .*; a buffer holds at least 1 batch"):
+        Packer(INPUTS, TARGETS, BUDGETS, lookahead=lookahead)
+
+
 def test_budgets_must_be_those_of_the_modalities():
     with pytest.raises(ConfigError, match="input budgets are for"):
         Packer(INPUTS[:1], TARGETS, BUDGETS)
@@ -177,15 +184,34 @@ def test_budgets_must_be_those_of_the_modalities():
         Budgets(1, 8, 8, {"words": 8}, {"drawings": 0})
 
 
-def test_proposed_banks_seldom_limit():
-    examples = prepared(np.random.default_rng(5), 600)
-    proposed = propose_budgets([e.lengths for e in examples], 8, 48, 40)
-    fills = [batch.fill for batch in Packer(INPUTS, TARGETS, proposed).batches(examples)][:-3]
-    limited = np.mean([max(list(fill.values())[2:]) > 0.999 for fill in fills])
-    tightest = np.mean([max(fill["encoder tokens"], fill["decoder tokens"]) for fill in fills])
-    assert limited < 0.5 and tightest > 0.9
-    with pytest.raises(DataError, match="no lengths"):
-        propose_budgets([], 8, 48, 40)
+@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_row_holds_no_more_examples_than_it_may(most, groups):
+    limited = dataclasses.replace(BUDGETS, examples_per_row=most)
+    examples = prepared(np.random.default_rng(most), 150)
+    batches = list(Packer(INPUTS, TARGETS, limited, groups=groups).batches(examples))
+    held = np.concatenate(
+        [batch.batch["encoder"]["segment_ids"].max(axis=-1).reshape(-1) for batch in batches]
+    )
+    assert held.max() == most
+    assert sum(len(batch.examples) for batch in batches) == 150
+    assert batches[0].fill["examples"] == held[: groups * 5].sum() / (groups * 5 * most)
+
+
+def test_without_packing_examples_keep_their_order_and_none_waits_longer_than_the_look_ahead():
+    alone = dataclasses.replace(
+        BUDGETS,
+        examples_per_row=1,
+        inputs={"words": 100, "pictures": 15},
+        targets={"answers": 100, "drawings": 15},
+    )
+    examples = prepared(np.random.default_rng(4), 43)
+    batches = list(Packer(INPUTS, TARGETS, alone, lookahead=3.0).batches(examples))
+    assert [x.name for batch in batches for x in batch.examples] == [x.name for x in examples]
+    assert [len(batch.examples) for batch in batches] == [5] * 8 + [3]
+    assert batches[0].waiting == 10
+    with pytest.raises(ConfigError, match="budget of examples is 0"):
+        dataclasses.replace(alone, examples_per_row=0)
 
 
 def test_the_planner_is_cheap_and_fills_both_sides():

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import seqio
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.data.fakes import Reads
 from unified_io.data import pipeline
@@ -170,6 +172,57 @@ def test_a_format_that_gives_the_wrong_shape_is_told_which():
         next(iter(mapped(tf.data.Dataset.range(1).map(lambda i: {"number": i}))))
     with pytest.raises(ConfigError, match="unknown field 'image_input'; did you mean 'image_inputs'"):
         pipeline.numpy_map(write_image, ("image_input",), "typo")
+
+
+sizes = st.tuples(st.integers(1, 5), st.integers(1, 5))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(sizes, max_size=5), st.sampled_from(["image_history_inputs", "audio_history_inputs"]))
+def test_frames_of_any_sizes_are_laid_together_and_taken_apart(shapes, key):
+    ending = pipeline.FIELDS[key].shape[3:]
+    frames = [np.full((*shape, *ending), place, np.float32) for place, shape in enumerate(shapes)]
+    back = pipeline._frames(key, pipeline._to_tensor(key, frames, pipeline.FIELDS[key]))
+    assert isinstance(back, list) == (len(set(shapes)) > 1)
+    assert len(back) == len(frames)
+    for frame, whole in zip(back, frames, strict=True):
+        np.testing.assert_array_equal(frame, whole)
+
+
+@pytest.mark.parametrize(
+    "frames, words",
+    [
+        ([np.full((2, 2, 3), np.nan)], "image_history_inputs holds NaN or infinity"),
+        ([np.ones((2, 2, 3)), np.full((3, 2, 3), np.inf)], "holds NaN or infinity"),
+        ([np.ones((2, 2, 3)), np.ones((2, 2))], r"has a frame of shape \(2, 2\), wanted"),
+        ([np.ones((2, 2))], r"has shape \(1, 2, 2\), wanted"),
+    ],
+)
+def test_frames_that_are_none_are_told(frames, words):
+    mapped = pipeline.numpy_map(
+        lambda raw, rng: {"image_history_inputs": frames}, ("image_history_inputs",), "frames"
+    )
+    with pytest.raises(tf.errors.OpError, match=words):
+        next(iter(mapped(tf.data.Dataset.range(1).map(lambda i: {"number": i}))))
+
+
+def test_frames_of_several_sizes_reach_the_next_preprocessor():
+    key, frames = "image_history_inputs", [np.ones((2, 3, 3)), np.ones((4, 1, 3))]
+    first = pipeline.numpy_map(lambda raw, rng: {key: frames}, (key,), "first")
+    second = pipeline.numpy_map(
+        lambda raw, rng: {"meta/labels": [n for frame in raw[key] for n in frame.shape]},
+        ("meta/labels",),
+        "second",
+    )
+    made = next(iter(second(first(tf.data.Dataset.range(1).map(lambda i: {"number": i})))))
+    assert made["meta/labels"].numpy().tolist() == [2, 3, 3, 4, 1, 3]
+
+
+@pytest.mark.parametrize("place", [(0, 0, 0), (1, 1, 2), slice(None)])
+def test_broken_frames_are_not_taken_for_smaller_ones(place):
+    broken = np.ones((2, 3, 4, 3), np.float32)
+    broken[0][place] = np.nan
+    assert pipeline._frames("image_history_inputs", broken) is broken
 
 
 def test_a_source_can_be_replaced():

@@ -1,5 +1,7 @@
 """What the report says is what is in the sample, and what the packer does with it."""
 
+import ast
+import dataclasses
 import json
 
 import numpy as np
@@ -11,8 +13,9 @@ from tests.data.fakes import INPUTS, TARGETS, random_features
 from unified_io.data import pipeline, statistics
 from unified_io.data.budgets import Budgets, Lengths
 from unified_io.data.lane import Quarantined
-from unified_io.data.packer import Packer, Prepared
+from unified_io.data.packer import Prepared
 from unified_io.data.packing import measure
+from unified_io.data.rehearsal import rehearse
 from unified_io.data.statistics import Sample
 from unified_io.errors import ConfigError, DataError
 
@@ -33,33 +36,6 @@ def sample(lengths, **changes):
     return Sample(**{**vars(whole), **changes})
 
 
-@pytest.mark.parametrize("lookahead", [1.0, 2.0, 5.0])
-def test_fill_is_that_of_the_packer(lookahead):
-    examples = list(prepared(300))
-    packer = Packer(INPUTS, TARGETS, BUDGETS, lookahead=lookahead)
-    batches = list(packer.batches(examples))
-    # Behind the last full buffer the packer goes on with less to choose from; those batches do not count.
-    waiting = packer.lookahead * BUDGETS.room * [3, 3, 1, 1, 1, 1]
-    counted, left = [], list(examples)
-    for packed in batches:
-        if not (BUDGETS.costs([x.lengths for x in left]).sum(axis=0) >= waiting).any():
-            break
-        counted.append(packed.fill)
-        chosen = {x.name for x in packed.examples}
-        left = [x for x in left if x.name not in chosen]
-    found = statistics.fill([x.lengths for x in examples], BUDGETS, lookahead)
-    assert 2 < len(counted) < len(batches)
-    assert found == pytest.approx({kind: np.mean([one[kind] for one in counted]) for kind in BUDGETS.kinds})
-
-
-def test_fill_of_less_than_a_batch_is_that_of_the_one_batch():
-    lengths = [x.lengths for x in prepared(2)]
-    found = statistics.fill(lengths, BUDGETS)
-    assert found["encoder tokens"] == sum(x.encoder for x in lengths) / 90
-    with pytest.raises(DataError, match="measure some first"):
-        statistics.fill([], BUDGETS)
-
-
 def test_the_report_counts_lengths_modalities_and_sources():
     lengths = [
         Lengths(e, d, {"words": e, "pictures": 0}, {"answers": d, "drawings": 0})
@@ -74,7 +50,10 @@ def test_the_report_counts_lengths_modalities_and_sources():
             planned={"a": 0.5, "b": 0.5},
             skipped=[Quarantined("a row 3", "it has no target token")],
         ),
+        INPUTS,
+        TARGETS,
         BUDGETS,
+        lookahead=1.5,
     )
     assert json.loads(json.dumps(found)) == found
     assert found["lengths"]["encoder"] == {
@@ -88,7 +67,11 @@ def test_the_report_counts_lengths_modalities_and_sources():
     assert found["skipped"] == [{"name": "a row 3", "reason": "it has no target token"}]
     # 10.5 of 30 encoder places and 4 of 20 decoder places an example.
     assert found["bound"] == pytest.approx({"encoder tokens": 1.0, "decoder tokens": (4 / 20) / (10.5 / 30)})
-    assert found["proposed"]["rows"] == 3 and found["proposed"]["inputs"]["words"] > 10.5
+    assert found["lookahead"] == 1.5 and found["given"]["budgets"]["rows"] == 3
+    given, proposed = (Budgets(**found[name]["budgets"]) for name in ("given", "proposed"))
+    assert proposed.encoder_length / proposed.decoder_length == pytest.approx(10.5 / 4, rel=0.1)
+    rehearsed = rehearse(lengths, proposed, 1.5)
+    assert found["proposed"]["fill"] == rehearsed.fill and found["proposed"]["ahead"] == rehearsed.ahead
     text = statistics.as_text(found)
     for piece in ("words inputs: in 75.0% of the examples", "a row 3: it has no target token", "25.00%"):
         assert piece in text
@@ -96,11 +79,32 @@ def test_the_report_counts_lengths_modalities_and_sources():
     assert max(bars) == 40 and bars[-1] == 20
 
 
+@pytest.mark.parametrize("examples_per_row", [None, 1])
+def test_what_is_proposed_can_be_copied_into_a_gin_file(examples_per_row):
+    lengths = [x.lengths for x in prepared(200)]
+    given = dataclasses.replace(BUDGETS, examples_per_row=examples_per_row)
+    found = statistics.report(sample(lengths), INPUTS, TARGETS, given)
+    _, copied = statistics.as_text(found).split("budgets.Budgets:\n")
+    values = dict(line.strip().split(" = ") for line in copied.split("\n\n")[0].splitlines())
+    made = Budgets(**{name: ast.literal_eval(value) for name, value in values.items()})
+    assert dataclasses.asdict(made) == found["proposed"]["budgets"]
+
+
+def test_without_packing_the_report_says_how_many_rows_have_an_example():
+    lengths = [x.lengths for x in prepared(200)]
+    alone = dataclasses.replace(BUDGETS, examples_per_row=1)
+    found = statistics.report(sample(lengths), INPUTS, TARGETS, alone)
+    assert found["given"]["fill"]["examples"] > 0.9 and "examples" not in found["proposed"]["fill"]
+    assert found["proposed"]["fill"]["encoder tokens"] > found["given"]["fill"]["encoder tokens"] + 0.2
+    (line,) = [line for line in statistics.as_text(found).splitlines() if line.startswith("examples  ")]
+    assert line.split()[1] == "1" and line.split()[3] == "-"
+
+
 def test_proposed_budgets_fill_no_worse_than_tight_ones():
     lengths = [x.lengths for x in prepared(400)]
     tight = Budgets(3, 30, 20, {"words": 20, "pictures": 2}, {"answers": 20, "drawings": 1})
-    found = statistics.report(sample(lengths), tight)
-    assert found["proposed_fill"]["encoder tokens"] > found["fill"]["encoder tokens"] + 0.1
+    found = statistics.report(sample(lengths), INPUTS, TARGETS, tight)
+    assert found["proposed"]["fill"]["encoder tokens"] > found["given"]["fill"]["encoder tokens"] + 0.1
 
 
 def write(raw, rng):

@@ -18,8 +18,8 @@ FLAGS = [
     *[f"--gin.{part}_LAYERS=1" for part in ("NUM_ENCODER", "NUM_DECODER", "AUDIO_VQ")],
     *[f"--gin.{part}_LAYERS=2" for part in ("VIT", "AST")],
     "--gin_bindings=TrainJob.eval_period=2",
-    "--gin_bindings=TrainJob.eval_batches=1",
-    "--gin_bindings=job.DigitsJob.pictures=64",
+    "--gin_bindings=TrainJob.eval_examples=16",
+    "--gin_bindings=tokenizers.DigitsTokenizers.pictures=64",
 ]
 
 

@@ -14,9 +14,10 @@ from bench.raw import raw
 from bench.stream import WAYS, Stream
 
 from tests.tiny import featurize, tiny_config, tiny_examples
+from unified_io.data import proposals
 from unified_io.data.batch import assemble
-from unified_io.data.budgets import Budgets, Lengths
-from unified_io.data.packing import measure, one_per_row
+from unified_io.data.budgets import Budgets
+from unified_io.data.packing import measure, one_per_row, plan
 from unified_io.data.pairs import Pairs
 from unified_io.errors import ConfigError
 from unified_io.loss import total_loss
@@ -67,7 +68,9 @@ def test_the_seed_decides_what_is_drawn():
 
 
 def test_lengths_are_those_of_base(config):
-    assert ways.full_lengths(config) == (512 + 576 + 4 * 32 + 128 + 4 * 16, 512 + 1024 + 512)
+    whole = proposals.padded(config, 1)
+    assert whole.encoder_length == 512 + 576 + 4 * 32 + 128 + 4 * 16
+    assert whole.decoder_length == 512 + 1024 + 512
 
 
 def test_features_are_as_long_as_drawn_and_fit_a_released_row(features, lengths):
@@ -81,7 +84,7 @@ def test_features_are_as_long_as_drawn_and_fit_a_released_row(features, lengths)
 
 
 def test_padded_is_one_example_a_row(config, lengths):
-    way = ways.padded(config, lengths, rows=3)
+    way = ways.padded(config, lengths, room=3 * (1408 + 2048))
     assert [step.examples for step in way.steps[:2]] == [(0, 1, 2), (3, 4, 5)]
     assert way.examples == 3 and way.budgets.inputs["image_history"] == 12
     assert way.fill(0) == pytest.approx(np.mean([x.encoder for x in lengths[:798]]) / 1408)
@@ -101,9 +104,13 @@ def test_pairs_are_those_of_the_released_pipeline(config, lengths):
     assert made == wanted[: len(made)] and len(made) > len(wanted) - 4
 
 
+def two_rows(config, lengths):
+    row = proposals.row_lengths(lengths, 1536)
+    return proposals.propose_banks(lengths, config.inputs, config.targets, 2, row)
+
+
 def test_ours_holds_every_example_once_and_within_budgets(config, lengths):
-    row = shape.row_lengths(lengths, 1536)
-    way = ways.packed(lengths, shape.propose(config, lengths, 2, row), lookahead=60)
+    way = ways.packed(lengths, two_rows(config, lengths), lookahead=60)
     seen = [index for step in way.steps for index in step.examples]
     assert len(seen) == len(set(seen)) > 300
     assert max(max(step.plan.fill().values()) for step in way.steps) <= 1.0
@@ -111,15 +118,9 @@ def test_ours_holds_every_example_once_and_within_budgets(config, lengths):
 
 
 def test_too_few_examples_for_the_look_ahead_are_an_error(config, lengths):
-    budgets = shape.propose(config, lengths, 2, shape.row_lengths(lengths, 1536))
+    budgets = two_rows(config, lengths)
     with pytest.raises(ConfigError, match="look-ahead of 500; give more examples"):
         ways.packed(lengths[:400], budgets, lookahead=500)
-
-
-def test_a_row_is_as_long_on_one_side_as_the_other_asks_for():
-    lengths = [Lengths(300, 100, {}, {}), Lengths(500, 300, {}, {})]
-    assert shape.row_lengths(lengths, 1000) == (2016, 1000)  # 2000, up to a multiple of 32
-    assert shape.row_lengths(lengths, 100) == (608, 300)  # what holds the longest example, and twice that
 
 
 def test_the_cheapest_shape_wins_unless_a_full_one_costs_little_more(config, lengths, monkeypatch):
@@ -175,7 +176,8 @@ def test_an_example_that_has_everything_wastes_nothing(tiny):
         if "mask" in bank:
             bank["mask"][:] = True
     lengths = measure(full, config.inputs, config.targets)
-    budgets = Budgets(1, *ways.full_lengths(config), lengths.inputs, lengths.targets)
+    budgets = proposals.padded(config, 1)
+    assert plan([lengths], budgets).placed.all()
     assert flops.example(full) == pytest.approx(flops.batch(budgets), rel=1e-9)
 
 
@@ -183,7 +185,9 @@ def test_padding_and_absent_media_are_what_is_wasted(tiny):
     config, _, flops = tiny
     features = featurize(config, tiny_examples())
     lengths = [measure(x, config.inputs, config.targets) for x in features]
-    stream = Stream(config, features, dict.fromkeys(WAYS, ways.padded(config, lengths, rows=5)))
+    one = proposals.padded(config, 1)
+    room = 5 * (one.encoder_length + one.decoder_length)
+    stream = Stream(config, features, dict.fromkeys(WAYS, ways.padded(config, lengths, room)))
     spent = flops.batch(stream.ways["padded"].budgets)
     assert stream.wasted("padded", flops) == pytest.approx(1 - sum(map(flops.example, features)) / spent)
     assert 0.5 < stream.wasted("padded", flops) < 1

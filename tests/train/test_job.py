@@ -3,18 +3,23 @@
 import flax.linen as nn
 import jax
 import numpy as np
+import optax
 import pytest
-from tiny import tiny_config
+from tiny import featurize, tiny_config, tiny_examples
 
 from unified_io import pytree
 from unified_io.convert import folders
+from unified_io.data.batch import assemble
 from unified_io.data.budgets import Budgets
+from unified_io.data.packing import measure, plan
 from unified_io.errors import CheckpointError
 from unified_io.model import parameter_shapes
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
 from unified_io.train.job import TrainJob
 from unified_io.train.optimizer import OptimizerConfig
+from unified_io.train.state import TrainState
+from unified_io.train.step import make_train_step
 
 
 def job(tmp_path, model, **options) -> TrainJob:
@@ -48,3 +53,25 @@ def test_a_model_of_another_size_is_refused(tmp_path):
     folders.save(tmp_path / "other", tiny_config(), folders.random_params(tiny_config()))
     with pytest.raises(CheckpointError, match="is of another model"):
         initial(job(tmp_path, tiny_config(mlp_dim=48), initial_params={"": str(tmp_path / "other")}))
+
+
+def test_microbatches_make_the_same_step(tmp_path):
+    """Although the targets are spread unevenly over them."""
+    model = tiny_config()
+    features = featurize(model, tiny_examples())
+    lengths = [measure(x, model.inputs, model.targets) for x in features]
+    budgets = Budgets(1, 64, 48, {m.name: 48 for m in model.inputs}, {m.name: 24 for m in model.targets})
+    planned = plan(lengths, budgets, groups=4)
+    assert planned.placed.all()
+    batch = assemble(features, planned, model.inputs, model.targets)
+    params = folders.random_params(model)
+    found = []
+    for microbatches in (1, 4):
+        one = job(tmp_path, model, microbatches=microbatches)
+        step = make_train_step(one._loss_fn(), optax.sgd(1.0), seed=0, split=one._split())
+        state, metrics = step(TrainState.create(jax.tree.map(jax.numpy.array, params), optax.sgd(1.0)), batch)
+        found.append(pytree.named_leaves(state.params) | metrics)
+    whole, parts = found
+    assert whole.keys() == parts.keys() and whole["examples"] == len(features)
+    for name, value in whole.items():
+        np.testing.assert_allclose(parts[name], value, rtol=2e-4, atol=2e-6, err_msg=name)

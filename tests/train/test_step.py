@@ -8,7 +8,7 @@ import pytest
 
 from unified_io.train.optimizer import OptimizerConfig, ScheduleConfig, build
 from unified_io.train.state import TrainState
-from unified_io.train.step import make_eval_step, make_train_step
+from unified_io.train.step import in_parts, make_eval_step, make_train_step
 
 
 def _loss(params, batch, rng):
@@ -95,3 +95,34 @@ def test_a_metric_that_is_no_scalar_is_named():
     step = make_eval_step(lambda params, batch, rng: (jnp.zeros(()), {"text/logits": jnp.zeros(3)}))
     with pytest.raises(ValueError, match=r"'text/logits' has shape \(3,\)"):
         step({}, {})
+
+
+@pytest.mark.parametrize("parts", [1, 2, 8])
+def test_microbatches_make_the_step_of_the_whole_batch(parts):
+    def loss_fn(params, batch, rng):
+        error = batch["x"] @ params["w"] - batch["y"]
+        return jnp.sum(error**2) / 16, {"count": jnp.asarray(len(error), jnp.float32)}
+
+    optimizer = build(OptimizerConfig("adamw", ScheduleConfig("constant", base=0.1)), {"w": jnp.ones((4, 2))})
+    want, expected = make_train_step(loss_fn, optimizer, seed=0)(_start(optimizer), _batch())
+    step = make_train_step(loss_fn, optimizer, seed=0, split=lambda batch: in_parts(batch, parts))
+    new, metrics = step(_start(optimizer), _batch())
+    np.testing.assert_allclose(new.params["w"], want.params["w"], rtol=1e-5)
+    assert metrics.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(metrics[name], value, rtol=1e-5, err_msg=name)
+
+
+def test_a_device_keeps_its_groups_when_a_batch_is_cut():
+    groups = np.arange(8)  # of two devices, four each
+    assert np.asarray(in_parts({"x": groups}, 4)["x"]).tolist() == [[0, 4], [1, 5], [2, 6], [3, 7]]
+
+
+def test_parts_have_random_numbers_of_their_own():
+    def noise(params, batch, rng):
+        drawn = jax.random.normal(rng)
+        return params["w"].sum() * 0.0 + drawn, {"square": drawn**2}
+
+    step = make_train_step(noise, optax.sgd(0.0), seed=0, split=lambda batch: in_parts(batch, 2))
+    _, metrics = step(_start(optax.sgd(0.0)), _batch())
+    assert float(metrics["loss"]) ** 2 != pytest.approx(2 * float(metrics["square"]))

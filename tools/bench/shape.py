@@ -1,49 +1,14 @@
-"""The shape of our batches for a mixture: how long rows are and what banks hold, chosen from measured lengths."""
+"""The shape of our batches for a mixture: the cheapest of several that the library proposes."""
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from bench import ways
-from unified_io.data.budgets import Budgets, Lengths, propose_budgets
+from unified_io.data.budgets import Budgets, Lengths
+from unified_io.data.proposals import GOAL, propose_banks, row_lengths, rows_in
 from unified_io.model import UnifiedIOConfig
 
 DECODER_LENGTHS = (1280, 1408, 1536, 1600, 1664, 1792, 2048, 2560)
-MEDIA_MARGIN, TOKEN_MARGIN = 0.5, 3.0  # standard deviations of what a full batch holds
-GOAL, PREMIUM = 0.97, 1.1  # the fill that is wanted on both sides, and what it may cost
-
-
-def rows_in(room: int, shape: tuple[int, int]) -> int:
-    """Rows of (encoder, decoder) tokens that come nearest to a room for tokens."""
-    return max(1, round(room / sum(shape)))
-
-
-def row_lengths(lengths: Sequence[Lengths], decoder_length: int) -> tuple[int, int]:
-    """The shape of a row that fills on both sides: as long in the encoder as the examples of its decoder ask for.
-
-    It holds the longest example, and its encoder length is a multiple of 32.
-    """
-    encoder, decoder = (np.array([getattr(x, side) for x in lengths]) for side in ("encoder", "decoder"))
-    decoder_length = max(decoder_length, int(decoder.max()))
-    encoder_length = max(decoder_length * encoder.mean() / decoder.mean(), encoder.max())
-    return 32 * int(np.ceil(encoder_length / 32)), decoder_length
-
-
-def propose(
-    config: UnifiedIOConfig, lengths: Sequence[Lengths], rows: int, shape: tuple[int, int]
-) -> Budgets:
-    """Proposes banks for rows of a shape: with little room to spare for media, which cost much, and much for tokens."""
-    scarce, ample = (
-        propose_budgets(lengths, rows, *shape, margin) for margin in (MEDIA_MARGIN, TOKEN_MARGIN)
-    )
-    inputs, targets = (
-        {m.name: (ample if m.slot_size == 1 else scarce)[m.name] for m in modalities}
-        for modalities, scarce, ample in (
-            (config.inputs, scarce.inputs, ample.inputs),
-            (config.targets, scarce.targets, ample.targets),
-        )
-    )
-    return Budgets(rows, *shape, inputs, targets)
+PREMIUM = 1.1  # what rows that are as full as they should be may cost
 
 
 def fit(
@@ -67,8 +32,8 @@ def fit(
     """
     full, tried = [], []
     for decoder_length in DECODER_LENGTHS:
-        shape = row_lengths(lengths, decoder_length)
-        budgets = propose(config, lengths, rows_in(room, shape), shape)
+        row = row_lengths(lengths, decoder_length)
+        budgets = propose_banks(lengths, config.inputs, config.targets, rows_in(room, row), row)
         way = ways.packed(lengths, budgets, lookahead)
         tried.append((cost(budgets) / way.examples, budgets))
         if min(way.fill(0), way.fill(1)) >= GOAL:

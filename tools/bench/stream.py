@@ -67,7 +67,7 @@ def lay_out(
     lengths = [measure(x, config.inputs, config.targets) for x in features]
     budgets = shape.fit(config, lengths, room, lookahead, flops.batch)
     made = {
-        "padded": ways.padded(config, lengths, shape.rows_in(room, ways.full_lengths(config))),
+        "padded": ways.padded(config, lengths, room),
         "pairs": ways.paired(config, lengths, rows),
         "ours": ways.packed(lengths, budgets, lookahead),
     }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from unified_io.data import proposals
 from unified_io.data.budgets import Budgets, Lengths
 from unified_io.data.packing import Plan, plan
 from unified_io.data.pairs import Pairs
@@ -56,22 +57,6 @@ class Way:
         return self.each(lambda step: list(step.plan.fill().values())[kind])
 
 
-def full_lengths(config: UnifiedIOConfig) -> tuple[int, int]:
-    """Encoder and decoder tokens of an example that has everything, at its longest."""
-    encoder, decoder = (
-        sum(m.max_items * m.slot_size for m in side) for side in (config.inputs, config.targets)
-    )
-    return encoder, decoder
-
-
-def _full_budgets(config: UnifiedIOConfig, rows: int, lengths: tuple[int, int], examples: int) -> Budgets:
-    """Room in the banks for everything an example can have, whether it has it or not."""
-    inputs, targets = (
-        {m.name: examples * m.max_items for m in side} for side in (config.inputs, config.targets)
-    )
-    return Budgets(rows, *lengths, inputs, targets)
-
-
 def _fixed(lengths: Sequence[Lengths], budgets: Budgets, rows: Sequence[Sequence[int]]) -> tuple[Step, ...]:
     """Makes batches of rows that are settled; a part of a batch at the end is left out."""
     steps = []
@@ -83,9 +68,11 @@ def _fixed(lengths: Sequence[Lengths], budgets: Budgets, rows: Sequence[Sequence
     return tuple(steps)
 
 
-def padded(config: UnifiedIOConfig, lengths: Sequence[Lengths], rows: int) -> Way:
+def padded(config: UnifiedIOConfig, lengths: Sequence[Lengths], room: int) -> Way:
     """One example a row; rows and banks hold the longest example there could be."""
-    budgets = _full_budgets(config, rows, full_lengths(config), rows)
+    one = proposals.padded(config, 1)
+    rows = proposals.rows_in(room, (one.encoder_length, one.decoder_length))
+    budgets = proposals.padded(config, rows)
     return Way(budgets, _fixed(lengths, budgets, [[index] for index in range(len(lengths))]))
 
 
@@ -94,13 +81,17 @@ def paired(config: UnifiedIOConfig, lengths: Sequence[Lengths], rows: int) -> Wa
 
     Source: `data.pairs`. The released model would also move tokens by products with one-hot matrices; ours gathers.
     """
-    budgets = _full_budgets(config, rows, PAIR_LENGTHS, 2 * rows)
+    encoder, decoder = PAIR_LENGTHS
+    budgets = dataclasses.replace(
+        proposals.padded(config, 2 * rows),
+        rows=rows,
+        encoder_length=encoder,
+        decoder_length=decoder,
+        examples_per_row=2,
+    )
     start = time.process_time()
     stream = Pairs(
-        [(x.encoder, x.decoder) for x in lengths],
-        max_encoder=PAIR_LENGTHS[0],
-        max_decoder=PAIR_LENGTHS[1],
-        pool_size=POOL,
+        [(x.encoder, x.decoder) for x in lengths], max_encoder=encoder, max_decoder=decoder, pool_size=POOL
     )
     pairs = [[first] if second is None else [first, second] for first, second in stream]
     steps = _fixed(lengths, budgets, pairs)

@@ -60,6 +60,9 @@ def usable(row: Mapping[str, Any], packer: Packer, *, seed: int, training: bool)
     example = prepare(row, packer.inputs, packer.targets, seed=seed, training=training)
     if not example.lengths.decoder:
         raise DataError("it has no target token")
+    if not example.lengths.encoder:
+        # With nothing of its own to read, its target would attend to all of the row, its neighbours included.
+        raise DataError("it has no input token; give every example a prompt")
     if reason := packer.budgets.why_never(example.lengths):
         raise DataError(reason)
     return example

@@ -77,6 +77,9 @@ class Packer:
       groups: Groups of rows, one a data shard.
       lookahead: How much of some kind of room the buffer holds before a batch is planned, in batches. More to choose
         from fills rows better and lets examples wait longer.
+
+    Raises:
+      ConfigError: The budgets are of other modalities, or less than a batch is looked ahead.
     """
 
     inputs: Sequence[Modality]
@@ -86,6 +89,8 @@ class Packer:
     lookahead: float = 2.0
 
     def __post_init__(self):
+        if not self.lookahead >= 1:
+            raise ConfigError(f"lookahead is {self.lookahead}; a buffer holds at least 1 batch of examples")
         for side, modalities, budget in (
             ("input", self.inputs, self.budgets.inputs),
             ("target", self.targets, self.budgets.targets),
@@ -102,8 +107,7 @@ class Packer:
         Raises:
           DataError: An example fits no batch; the message names it.
         """
-        full = self.lookahead * self.budgets.room * self.groups
-        full[:2] *= self.budgets.rows
+        full = self.lookahead * self.budgets.group_room * self.groups
         buffer: list[Prepared] = []
         waiting = np.zeros_like(self.budgets.room)
         for example in examples:

@@ -12,9 +12,13 @@ from unified_io.data.budgets import Budgets, Lengths
 from unified_io.errors import DataError
 from unified_io.modalities.base import Features, Modality, TargetModality
 
-# A row is completed from this many of the examples that have waited longest: more gain a fraction of a
-# percent of fill and cost the square.
-_CANDIDATES = 64
+# A row is completed from so many examples at a time. All pairs of them are tried, so more cost the square.
+_CANDIDATES = 24
+# So often a row is completed anew, from examples further back in the queue, before the fullest is taken: it is what
+# lets rows gain from a longer queue.
+_TRIES = 8
+# A row is full enough when about a fiftieth of either side is free, or less.
+_FULL = 2 * 0.02**2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +58,7 @@ class Plan:
     def fill(self) -> dict[str, float]:
         """Returns how much of every kind of room is taken: of all rows, and of every bank, from 0 to 1."""
         used = self.budgets.costs(self.lengths)[self.placed].sum(axis=0)
-        have = self.budgets.room * self.groups
-        have[:2] *= self.budgets.rows
+        have = self.budgets.group_room * self.groups
         return dict(zip(self.budgets.kinds, (used / have).tolist(), strict=True))
 
 
@@ -79,8 +82,10 @@ def plan(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -> Plan:
     """Plans any number of examples into rows; each starts with the one that waited longest and is filled up tightly.
 
     What completes a row is the example, or the pair of examples, that leaves the least room, counted as the sum of
-    the squared free parts of both sides; then again, until nothing fits. Because every row starts with the oldest
-    example nobody waits for ever, and because pairs are tried a long input finds the long output that goes with it.
+    the squared free parts of both sides; then again, until nothing fits. A row that is not full by then is completed
+    anew from examples further back in the queue, a few times, and the fullest is kept. Because every row starts with
+    the oldest example nobody waits for ever, and because pairs are tried a long input finds the long output that goes
+    with it.
 
     Args:
       lengths: Costs of the examples, those that have waited longest first.
@@ -90,52 +95,70 @@ def plan(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -> Plan:
     Raises:
       DataError: An example fits no batch at all.
     """
-    costs = budgets.costs(lengths)
+    costs, own = budgets.costs(lengths), len(budgets.row_kinds)
     for index in np.flatnonzero((costs > budgets.room).any(axis=1)):
         reason = budgets.why_never(lengths[index])
         raise DataError(f"example {index} can never be packed: {reason}; raise the budget or shorten it")
     rows = np.full(len(costs), -1)
-    banks = np.tile(budgets.room[2:], (groups, 1))
+    banks = np.tile(budgets.room[own:], (groups, 1))
     for row in range(budgets.rows):
         for group in range(groups):
-            room = np.concatenate([budgets.room[:2], banks[group]])
+            room = np.concatenate([budgets.room[:own], banks[group]])
             chosen = _fill_row(costs, np.flatnonzero(rows < 0), room)
             rows[chosen] = group * budgets.rows + row
-            banks[group] -= costs[chosen, 2:].sum(axis=0)
+            banks[group] -= costs[chosen, own:].sum(axis=0)
     return Plan(budgets, groups, tuple(lengths), rows)
 
 
 def _fill_row(costs: np.ndarray, waiting: np.ndarray, room: np.ndarray) -> list[int]:
-    """Chooses the examples of one row. The first two kinds of room are the row's own, the others its group's."""
+    """Chooses the examples of one row. The first two kinds of room are its two sides."""
     scale = room[:2].astype(float)
+    waiting = waiting[(costs[waiting] <= room).all(axis=1)]
+    if not len(waiting):
+        return []
+    best, least = [], np.inf
+    for start in range(0, min(_TRIES * _CANDIDATES, len(waiting)), _CANDIDATES):
+        chosen = _complete(costs, waiting, room, scale, start)
+        free = (((room - costs[chosen].sum(axis=0))[:2] / scale) ** 2).sum()
+        if free < least:
+            best, least = chosen, free
+        if least <= _FULL:
+            break
+    return best
+
+
+def _complete(
+    costs: np.ndarray, waiting: np.ndarray, room: np.ndarray, scale: np.ndarray, start: int
+) -> list[int]:
+    """Starts a row with the oldest example and completes it from those at `start` of the queue, which is a ring."""
     chosen: list[int] = []
+    found = np.zeros(1, int)
     while True:
-        waiting = waiting[(costs[waiting] <= room).all(axis=1)]
+        taken = waiting[found]
+        chosen += taken.tolist()
+        room = room - costs[taken].sum(axis=0)
+        fits = (costs[waiting] <= room).all(axis=1)
+        fits[found] = False
+        waiting = waiting[fits]
         if not len(waiting):
             return chosen
-        found = _best_completion(costs, waiting[:_CANDIDATES], room, scale) if chosen else [int(waiting[0])]
-        chosen += found
-        room = room - costs[found].sum(axis=0)
-        waiting = waiting[~np.isin(waiting, found)]
+        near = np.arange(start, start + min(_CANDIDATES, len(waiting))) % len(waiting)
+        found = near[_best_completion(costs[waiting[near]], room, scale)]
 
 
-def _best_completion(
-    costs: np.ndarray, candidates: np.ndarray, room: np.ndarray, scale: np.ndarray
-) -> list[int]:
-    """Returns the one or two candidates that leave the least room in the row; each of them fits on its own."""
-    need = costs[candidates]
+def _best_completion(need: np.ndarray, room: np.ndarray, scale: np.ndarray) -> list[int]:
+    """Says which one or two of the candidates leave the least room in the row; each of them fits on its own."""
     alone = (((room[:2] - need[:, :2]) / scale) ** 2).sum(axis=1)
     single = int(alone.argmin())
-    fits = ~np.eye(len(candidates), dtype=bool)
+    fits = ~np.eye(len(need), dtype=bool)
     for kind in np.flatnonzero(2 * need.max(axis=0) > room):
         fits &= need[:, None, kind] + need[None, :, kind] <= room[kind]
     if not fits.any():
-        return [int(candidates[single])]
+        return [single]
     free = [(room[side] - need[:, None, side] - need[None, :, side]) / scale[side] for side in (0, 1)]
     together = np.where(fits, free[0] ** 2 + free[1] ** 2, np.inf)
-    first, second = divmod(int(together.argmin()), len(candidates))
-    best = [single] if alone[single] <= together[first, second] else [first, second]
-    return candidates[best].tolist()
+    first, second = divmod(int(together.argmin()), len(need))
+    return [single] if alone[single] <= together[first, second] else [first, second]
 
 
 def one_per_row(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -> Plan:

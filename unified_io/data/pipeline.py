@@ -1,6 +1,7 @@
 """Tasks bound to a configuration: every field its modalities read, nothing else. The registry stays as it is.
 
-A task is declared once, blind to any configuration; two bindings of it live side by side.
+A task is declared once, blind to any configuration; two bindings of it live side by side. A task of pre-training
+declares records instead of a format, and is bound to the objective of a run as well.
 """
 
 import functools
@@ -14,8 +15,10 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
+from unified_io.data.denoised import Denoised
 from unified_io.errors import ConfigError, DataError, unknown
 from unified_io.modalities.base import FIELDS, Field, Modality, TargetModality
+from unified_io.preprocess.denoisers.objective import Objective
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +63,7 @@ def numpy_map(
     fields = {key: _field(key) for key in writes}
 
     def apply(keys: tuple[str, ...], seed: np.ndarray, *values: Any) -> list[np.ndarray]:
-        raw = {key: _to_python(value) for key, value in zip(keys, values, strict=True)}
+        raw = {key: _frames(key, _to_python(value)) for key, value in zip(keys, values, strict=True)}
         try:
             made = function(raw, np.random.default_rng(seed.astype(np.uint32)))
             return [_to_tensor(key, made.get(key), field) for key, field in fields.items()]
@@ -108,10 +111,49 @@ def _to_tensor(key: str, value: Any, field: Field) -> np.ndarray:
         return _blank(field)
     if field.dtype == "string":
         return np.array([text.encode() for text in ([value] if isinstance(value, str) else value)], object)
-    array = np.asarray(value, field.dtype)
+    array = _laid(key, value, field) if _of_frames(field) else np.asarray(value, field.dtype)
     if array.ndim != len(field.shape):
         raise DataError(f"{key} has shape {array.shape}, wanted {list(field.shape)}: {field.meaning}")
     return array
+
+
+def _of_frames(field: Field) -> bool:
+    """Whether a field holds frames, each of a free height and width."""
+    return field.shape.count(None) > 2
+
+
+def _laid(key: str, value: Any, field: Field) -> np.ndarray:
+    """Frames as one array; those of another size are filled up with NaN, which `_frames` takes off again."""
+    frames = [np.asarray(frame, field.dtype) for frame in value]
+    if not all(np.isfinite(frame).all() for frame in frames):
+        raise DataError(f"{key} holds NaN or infinity; look at where its frames come from")
+    if len({frame.shape for frame in frames}) < 2:
+        return np.stack(frames) if frames else _blank(field)
+    if wrong := [frame.shape for frame in frames if frame.ndim + 1 != len(field.shape)]:
+        raise DataError(f"{key} has a frame of shape {wrong[0]}, wanted {list(field.shape[1:])}")
+    most = np.max([frame.shape for frame in frames], axis=0)
+    return np.stack(
+        [
+            np.pad(
+                frame, [(0, m - n) for m, n in zip(most, frame.shape, strict=True)], constant_values=np.nan
+            )
+            for frame in frames
+        ]
+    )
+
+
+def _frames(key: str, value: Any) -> Any:
+    """Frames of their own sizes, a list, where `_laid` filled some of them up; any other value as it is."""
+    if key not in FIELDS or not _of_frames(FIELDS[key]) or not np.isnan(value).any():
+        return value
+    # A frame that was filled up begins with its own pixels: where its first column and row end, so does it.
+    real = ~np.isnan(value.reshape(*value.shape[:3], -1)[..., 0])
+    frames = [
+        frame[:height, :width]
+        for frame, height, width in zip(value, real[:, :, 0].sum(1), real[:, 0].sum(1), strict=True)
+    ]
+    # NaN of another origin stays, for the modality to refuse.
+    return frames if all(frame.size and np.isfinite(frame).all() for frame in frames) else value
 
 
 def _to_python(value: Any) -> Any:
@@ -129,6 +171,7 @@ def bind(
     targets: Sequence[TargetModality],
     *,
     source: Replacement | None = None,
+    objective: Objective | None = None,
 ) -> Bound:
     """Returns a copy of a registered task or mixture that gives exactly what the modalities read.
 
@@ -140,17 +183,19 @@ def bind(
       inputs: Input modalities of the configuration.
       targets: Target modalities.
       source: What to read in place of the declared sources.
+      objective: What to ask of the tasks that declare records to denoise; the others do not look at it.
 
     Raises:
-      ConfigError: Nobody registered the name, or a task writes nothing that the configuration can write.
+      ConfigError: Nobody registered the name, a task writes nothing that the configuration can write, or it declares
+        records and there is no objective, or one that asks for what the configuration does not have.
     """
     if name in seqio.TaskRegistry.names():
-        return _bind_task(seqio.TaskRegistry.get(name), inputs, targets, source, keep_meta=True)
+        return _bind_task(seqio.TaskRegistry.get(name), inputs, targets, source, objective, keep_meta=True)
     if name not in seqio.MixtureRegistry.names():
         raise unknown("task or mixture", name, [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()])
     mixture = seqio.MixtureRegistry.get(name)
     tasks = [
-        (_bind_task(task, inputs, targets, source, keep_meta=False), mixture.get_rate(task))
+        (_bind_task(task, inputs, targets, source, objective, keep_meta=False), mixture.get_rate(task))
         for task in mixture.tasks
     ]
     return seqio.Mixture(name, tasks)
@@ -161,14 +206,21 @@ def _bind_task(
     inputs: Sequence[Modality],
     targets: Sequence[TargetModality],
     source: Replacement | None,
+    objective: Objective | None,
     keep_meta: bool,
 ) -> seqio.Task:
+    def bound(step: Any) -> Any:
+        if not isinstance(step, Denoised):
+            return step
+        asked = step.under(objective, inputs, targets)
+        return numpy_map(asked, asked.writes, step.name)
+
     fields = {key: FIELDS[key] for m in [*inputs, *targets] for key in m.fields} | META
     answers = {key for m in targets for key in m.fields}
     finish = functools.partial(_complete, task=task.name, fields=fields, answers=answers, keep_meta=keep_meta)
     return task.replace(
         source=source.in_place_of(task.source) if source else task.source,
-        preprocessors=[*task.preprocessors, finish],
+        preprocessors=[*map(bound, task.preprocessors), finish],
         output_features=output_features(tuple(fields)),
     )
 
@@ -275,7 +327,7 @@ class _Reader:
             row = next(self._rows)
         except tf.errors.OpError as error:
             raise DataError(_reason(str(error))) from error
-        return {key: _answers(value) for key, value in row.items()}
+        return {key: _frames(key, _answers(value)) for key, value in row.items()}
 
 
 def _reason(message: str) -> str:

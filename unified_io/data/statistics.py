@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from unified_io.data import pipeline
-from unified_io.data.budgets import Budgets, Lengths, propose_budgets
+from unified_io.data.budgets import Budgets, Lengths
 from unified_io.data.lane import Lane, Quarantine, Quarantined
 from unified_io.data.mixture import rates_of, tasks_of
 from unified_io.data.packer import Packer
-from unified_io.data.packing import plan
 from unified_io.data.position import GroupPosition
-from unified_io.errors import ConfigError, DataError
+from unified_io.data.proposals import propose
+from unified_io.data.rehearsal import rehearse
+from unified_io.errors import ConfigError
 from unified_io.modalities.base import Modality, TargetModality
 
 QUANTILES = (0, 5, 25, 50, 75, 95, 99, 100)
@@ -98,58 +99,57 @@ def draw(
     return Sample(lengths, tokens, seen, rates, skipped)
 
 
-def fill(lengths: Sequence[Lengths], budgets: Budgets, lookahead: float = 2.0) -> dict[str, float]:
-    """Plans batches as training would and returns the mean part of every kind of room that is taken, from 0 to 1.
-
-    Only batches that were planned from a full buffer count, if there is one.
-
-    Raises:
-      DataError: There is nothing to plan, or an example fits no batch.
-    """
-    if not lengths:
-        raise DataError("no examples to plan; measure some first")
-    full = lookahead * budgets.room
-    full[:2] *= budgets.rows
-    found, buffer = [], []
-    for example in lengths:
-        buffer.append(example)
-        if (budgets.costs(buffer).sum(axis=0) >= full).any():
-            planned = plan(buffer, budgets)
-            found.append(planned.fill())
-            buffer = [x for x, placed in zip(buffer, planned.placed, strict=True) if not placed]
-    found = found or [plan(buffer, budgets).fill()]
-    return {kind: float(np.mean([one[kind] for one in found])) for kind in budgets.kinds}
-
-
-def report(sample: Sample, budgets: Budgets, lookahead: float = 2.0) -> dict[str, Any]:
+def report(
+    sample: Sample,
+    inputs: Sequence[Modality],
+    targets: Sequence[TargetModality],
+    budgets: Budgets,
+    lookahead: float = 2.0,
+) -> dict[str, Any]:
     """Returns what a sample says, as JSON values.
 
     `lengths` holds quantiles of the tokens of both sides, `modalities` how many examples have a modality and a
-    histogram of their tokens. `fill` is the taken part of every kind of room in the given `budgets`, and `bound` the
-    most both sides of the rows can hold in the long run, since they fill in the ratio of this mixture. `proposed` are
-    budgets of the same rows whose banks fit it, with their fill. `sources` compares planned with seen.
+    histogram of their tokens. `given` and `proposed` are shapes of a batch: the one in use, and another with about as
+    much room for tokens that fits the mixture. Of each there are `budgets`, `fill` (the taken part of every kind of
+    room), `examples` of a batch and `ahead`, the most examples that a batch was chosen from. `bound` is the most that
+    both sides of the given rows can hold in the long run, since they fill in the ratio of this mixture. `sources`
+    compares planned with seen.
+
+    Args:
+      sample: From `draw`.
+      inputs: Input modalities.
+      targets: Target modalities.
+      budgets: The shape in use.
+      lookahead: Batches' worth of examples that the planner chooses from.
 
     Raises:
       DataError: The sample is empty.
     """
-    proposed = propose_budgets(sample.lengths, budgets.rows, budgets.encoder_length, budgets.decoder_length)
     total = len(sample.lengths)
     sides = {side: np.array([getattr(x, side) for x in sample.lengths]) for side in ("encoder", "decoder")}
+    room = budgets.rows * (budgets.encoder_length + budgets.decoder_length)
+    proposed = propose(sample.lengths, inputs, targets, room, lookahead)
     need = np.array([sides["encoder"].mean(), sides["decoder"].mean()]) / budgets.room[:2]
     return {
         "examples": total,
         "lengths": {side: _quantiles(values) for side, values in sides.items()},
         "modalities": {name: _histogram(np.array(values)) for name, values in sample.tokens.items()},
-        "budgets": dataclasses.asdict(budgets),
-        "fill": fill(sample.lengths, budgets, lookahead),
+        "lookahead": lookahead,
+        "given": _shape(sample, budgets, lookahead),
+        "proposed": _shape(sample, proposed, lookahead),
         "bound": dict(zip(budgets.kinds[:2], (need / need.max()).tolist(), strict=True)),
-        "proposed": dataclasses.asdict(proposed),
-        "proposed_fill": fill(sample.lengths, proposed, lookahead),
         "sources": {
             name: {"planned": rate, "seen": sample.seen[name] / total, "examples": sample.seen[name]}
             for name, rate in sample.planned.items()
         },
         "skipped": [dataclasses.asdict(entry) for entry in sample.skipped],
+    }
+
+
+def _shape(sample: Sample, budgets: Budgets, lookahead: float) -> dict[str, Any]:
+    return {
+        "budgets": dataclasses.asdict(budgets),
+        **dataclasses.asdict(rehearse(sample.lengths, budgets, lookahead)),
     }
 
 
@@ -180,21 +180,39 @@ def as_text(found: Mapping[str, Any]) -> str:
         lines.append(f"{side:24}" + "".join(f"{values[mark]:8.4g}" for mark in marks))
     for name, values in found["modalities"].items():
         lines += ["", f"{name}: in {values['present']:.1%} of the examples", *_bars(values)]
-    lines += ["", f"{'room of a group':24}{'given':>10}{'fill':>8}{'proposed':>10}{'fill':>8}"]
-    given, proposed = (Budgets(**found[key]) for key in ("budgets", "proposed"))
-    for kind, room, other in zip(given.kinds, given.room, proposed.room, strict=True):
-        one, two = found["fill"][kind], found["proposed_fill"][kind]
-        lines.append(f"{kind:24}{room:10}{one:8.1%}{other:10}{two:8.1%}")
+    lines += ["", *_shapes(found["given"], found["proposed"])]
     sides = " and ".join(f"{most:.1%} of the {kind}" for kind, most in found["bound"].items())
-    lines += [f"In the long run rows of these lengths hold {sides} at most.", ""]
-    lines += ["proposed, for the gin file:"]
-    lines += [f"  {side} = {found['proposed'][side]}" for side in ("inputs", "targets")]
+    lines += [f"In the long run the given rows hold {sides} at most.", ""]
+    lines += [f"proposed, for the gin file, with a look-ahead of {found['lookahead']:g} batches:"]
+    lines += ["budgets.Budgets:"]
+    lines += [
+        f"  {name} = {value}" for name, value in found["proposed"]["budgets"].items() if value is not None
+    ]
     lines += ["", f"{'source':32}{'planned':>10}{'seen':>10}{'examples':>10}"]
     for name, part in found["sources"].items():
         lines.append(f"{name:32}{part['planned']:10.2%}{part['seen']:10.2%}{part['examples']:10}")
     lines += ["", f"skipped: {len(found['skipped']) or 'none'}"]
     lines += [f"  {entry['name']}: {entry['reason']}" for entry in found["skipped"]]
     return "\n".join(lines)
+
+
+def _shapes(*shapes: Mapping[str, Any]) -> list[str]:
+    """Compares what two shapes of a batch have room for, and how much of it is taken."""
+    room, names = [], ("given", "proposed")
+    for shape in shapes:
+        budgets = Budgets(**shape["budgets"])
+        room.append({"rows": budgets.rows, **dict(zip(budgets.kinds, budgets.room.tolist(), strict=True))})
+    lines = [f"{'room':24}" + "".join(f"{name:>10}{'fill':>8}" for name in names)]
+    for kind in dict.fromkeys([*room[0], *room[1]]):
+        cells = (
+            f"{held.get(kind, '-'):>10}"
+            + (f"{shape['fill'][kind]:8.1%}" if kind in shape["fill"] else " " * 8)
+            for held, shape in zip(room, shapes, strict=True)
+        )
+        lines.append(f"{kind:24}" + "".join(cells).rstrip())
+    for name, shape in zip(names, shapes, strict=True):
+        lines.append(f"{name}: {shape['examples']:.1f} examples a batch, of {shape['ahead']} at most")
+    return lines
 
 
 def _bars(values: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from unified_io import checkpoint, pytree
@@ -16,16 +17,20 @@ from unified_io.checkpoint import Checkpoints
 from unified_io.convert import families, folders
 from unified_io.data.budgets import Budgets
 from unified_io.errors import ConfigError
-from unified_io.loss import total_loss
+from unified_io.loss import merged, total_loss
 from unified_io.model import Network, UnifiedIOConfig, blank_batch, parameter_shapes
+from unified_io.preprocess.denoisers.objective import Objective
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
 from unified_io.train.loop import fit
 from unified_io.train.mesh import MeshConfig
 from unified_io.train.optimizer import OptimizerConfig
 from unified_io.train.state import TrainState
-from unified_io.train.step import make_eval_step, make_train_step
+from unified_io.train.step import in_parts, make_eval_step, make_train_step
 from unified_io.train.telemetry import Telemetry
+
+# Under this key a part of a batch carries the tokens of every target in the whole batch.
+COUNTS = "counts"
 
 Samples = Callable[[UnifiedIOConfig, Any], Mapping[str, np.ndarray]]
 
@@ -38,17 +43,20 @@ class TrainJob:
       model_dir: Holds `checkpoints/`, `train.jsonl`, TensorBoard events, `samples/`, and the result under `model/`.
       model: What to train.
       mixture: Name of a registered task or mixture.
-      budgets: Shape of a packed batch, for one data shard.
+      budgets: Shape of a packed batch, for one shard of the mesh and one microbatch.
       optimizer: Optimizer, schedule, and what stays frozen.
       total_steps: Steps in all.
+      objective: What tasks of pre-training ask of their records; see `preprocess.denoisers`.
       source: Read this in place of the sources the tasks declare.
       mesh: Devices.
-      seed: Seeds parameters, dropout and data.
+      microbatches: Parts of a batch that every device computes one after the other before a step is made.
+      lookahead: Batches' worth of examples to choose from: with more, rows are fuller and examples wait longer.
+      seed: Seeds parameters, dropout and training data; runs of all seeds are evaluated on the same examples.
       z_loss: Weight of the z-loss.
       checkpoint_period: Steps between checkpoints.
       report_period: Steps between reports.
       eval_period: Steps between evaluations on the validation split, with sample pictures where there are any.
-      eval_batches: Batches of an evaluation.
+      eval_examples: Examples of an evaluation: always the first ones of the split, whatever the shape of a batch.
       initial_params: Parameter-name prefix -> folder of parameters to start from, e.g. trained tokenizers. Under the
         empty prefix a whole saved model of any family, e.g. a released one to go on from.
       accept_changed_data: Go on although a source, the seed or the number of data shards has changed; see `Loader`.
@@ -60,14 +68,17 @@ class TrainJob:
     budgets: Budgets
     optimizer: OptimizerConfig
     total_steps: int
+    objective: Objective | None = None
     source: Any = None
     mesh: MeshConfig = MeshConfig(data=1)
+    microbatches: int = 1
+    lookahead: float = 2.0
     seed: int = 0
     z_loss: float = 1e-4
     checkpoint_period: int = 500
     report_period: int = 50
     eval_period: int = 500
-    eval_batches: int = 2
+    eval_examples: int = 128
     initial_params: Mapping[str, str] = dataclasses.field(default_factory=dict)
     accept_changed_data: bool = False
 
@@ -82,8 +93,10 @@ class TrainJob:
         Raises:
           ConfigError: Impossible numbers, a folder that can not be written, an unknown mixture.
         """
-        if self.total_steps < 1:
-            raise ConfigError(f"total_steps is {self.total_steps}; train at least one step")
+        if min(self.total_steps, self.microbatches) < 1:
+            raise ConfigError(
+                f"total_steps is {self.total_steps} and microbatches is {self.microbatches}; give at least 1 of each"
+            )
         check_writable(self.model_dir)
         meshes.make_mesh(self.mesh)
         optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
@@ -93,7 +106,10 @@ class TrainJob:
         """The mixture, bound to the model's modalities."""
         from unified_io.data import pipeline
 
-        return pipeline.bind(self.mixture, self.model.inputs, self.model.targets, source=self.source)
+        model = self.model
+        return pipeline.bind(
+            self.mixture, model.inputs, model.targets, source=self.source, objective=self.objective
+        )
 
     def train(self, samples: Samples | None = None) -> None:
         """Trains to the end and leaves the model in `export`.
@@ -108,8 +124,8 @@ class TrainJob:
         given = self._given()
         with meshes.use(mesh):
             state = self._initial_state(mesh, optimizer, given)
-            train_step = make_train_step(self._loss_fn(), optimizer, seed=self.seed)
-            loader = self._loader(mesh, "train")
+            train_step = make_train_step(self._loss_fn(), optimizer, seed=self.seed, split=self._split())
+            loader = self._loader(mesh)
             with (
                 DataCheckpoints(Path(self.model_dir, "checkpoints"), loader) as checkpoints,
                 Telemetry(self.model_dir, "train", self.total_steps) as telemetry,
@@ -176,12 +192,24 @@ class TrainJob:
 
         def loss_fn(params, batch, rng):
             outputs = model.apply({"params": params}, batch, deterministic=not drops, rngs={"dropout": rng})
-            loss, metrics = total_loss(outputs, self.z_loss)
+            loss, metrics = total_loss(outputs, self.z_loss, counts=batch.get(COUNTS))
             return loss, {**metrics, "examples": batch["encoder"]["segment_ids"].max(axis=-1).sum()}
 
         return loss_fn
 
-    def _loader(self, mesh, split: str):
+    def _split(self) -> Callable[[Any], Any] | None:
+        """Cuts a batch into microbatches that know how many tokens the whole batch has."""
+        if self.microbatches == 1:
+            return None
+
+        def split(batch):
+            counts = {name: head["weights"].sum() for name, head in batch["heads"].items()}
+            repeated = {name: jnp.broadcast_to(count, self.microbatches) for name, count in counts.items()}
+            return {**in_parts(batch, self.microbatches), COUNTS: repeated}
+
+        return split
+
+    def _loader(self, mesh):
         from unified_io.data.loader import Loader
 
         return Loader(
@@ -190,10 +218,14 @@ class TrainJob:
             self.model.targets,
             self.budgets,
             seed=self.seed,
-            split=split,
-            groups=mesh.shape["data"],
-            mine=[n for n, row in enumerate(mesh.devices) if row[0].process_index == jax.process_index()],
+            groups=meshes.shards(mesh) * self.microbatches,
+            mine=[
+                shard * self.microbatches + part
+                for shard in meshes.own_shards(mesh)
+                for part in range(self.microbatches)
+            ],
             chunk_steps=self.checkpoint_period,
+            lookahead=self.lookahead,
             accept_changed=self.accept_changed_data,
         )
 
@@ -211,14 +243,20 @@ class TrainJob:
         return evaluate
 
     def _losses(self, mesh, eval_step, params) -> dict[str, float]:
-        batches = self._loader(mesh, "validation").batches(0)
-        try:
-            found = [
-                eval_step(params, meshes.shard_batch(next(batches), mesh)) for _ in range(self.eval_batches)
-            ]
-        finally:
-            batches.close()
-        return {name: float(np.mean([metrics[name] for metrics in found])) for name in found[0]}
+        from unified_io.data.sweep import sweep
+
+        model = self.model
+        batches = sweep(
+            self.bind(),
+            model.inputs,
+            model.targets,
+            self.budgets,
+            self.eval_examples,
+            groups=meshes.shards(mesh),
+            mine=meshes.own_shards(mesh),
+        )
+        found = [jax.device_get(eval_step(params, meshes.shard_batch(batch, mesh))) for batch in batches]
+        return merged([{name: float(value) for name, value in metrics.items()} for metrics in found])
 
     def _export(self, params: Any) -> None:
         folders.save(self.export, self.model, params)

@@ -1,7 +1,8 @@
-"""Devices as a mesh of (data, model), and where every array lies on it. Knows logical axis names, no model."""
+"""Devices as a mesh of (data, fsdp, model), and where every array lies on it. Knows logical axis names, no model."""
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,15 +13,21 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from unified_io import errors, pytree
 
-# Logical axis -> mesh axis; None is replicated. Source: the released Unified-IO 2 rules (facts on logical axes).
-RULES: tuple[tuple[str, str | None], ...] = (
-    ("batch", "data"),
+MeshAxes = str | tuple[str, ...] | None
+AXES = ("data", "fsdp", "model")
+BATCH_AXES = ("data", "fsdp")
+
+# Logical axis -> mesh axes; None is replicated. Source: the released Unified-IO 2 rules (facts on logical axes), with
+# widths over `fsdp` as in T5X's two-dimensional parameter partitioning.
+RULES: tuple[tuple[str, MeshAxes], ...] = (
+    ("batch", BATCH_AXES),
+    ("embed", "fsdp"),
     ("vocab", "model"),
     ("mlp", "model"),
     ("heads", "model"),
     ("joined_kv", "model"),
     ("image_patch", "model"),
-    *((name, None) for name in ("embed", "kv", "length", "layers", "stack", "mlp_activations")),
+    *((name, None) for name in ("kv", "length", "layers", "stack", "mlp_activations")),
     *((name, None) for name in ("relpos_buckets", "abspos_buckets", "modality_embedding")),
     *((name, None) for name in ("axis_0", "axis_1", "axis_2", "axis_3")),
 )
@@ -32,29 +39,44 @@ class MeshConfig:
 
     Attributes:
       data: Devices over which the groups of a batch are split; -1 takes all devices there are.
-      model: Devices over which a layer's parameters are split.
+      fsdp: Devices over which groups and parameters are split: each keeps its part of the parameters and of the
+        optimizer's state, and gathers a layer when it is its turn.
+      model: Devices over which a layer's heads, MLP and vocabulary are split.
     """
 
     data: int = -1
+    fsdp: int = 1
     model: int = 1
 
 
 def make_mesh(config: MeshConfig = MeshConfig(), devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """Returns the mesh with axes `data` and `model` over the first devices; one device is a mesh too.
+    """Returns the mesh with axes `data`, `fsdp` and `model` over the first devices; one device is a mesh too.
 
     Raises:
-      ConfigError: If there are too few devices, or `model` does not divide all of them.
+      ConfigError: If there are too few devices, or `fsdp * model` does not divide all of them.
     """
     devices = jax.devices() if devices is None else list(devices)
-    data = len(devices) // max(config.model, 1) if config.data == -1 else config.data
-    size = data * config.model
-    if config.model < 1 or data < 1 or size > len(devices) or (config.data == -1 and size < len(devices)):
+    inner = config.fsdp * config.model
+    data = len(devices) // max(inner, 1) if config.data == -1 else config.data
+    shape = (data, config.fsdp, config.model)
+    size = math.prod(shape)
+    if min(shape) < 1 or size > len(devices) or (config.data == -1 and size < len(devices)):
         raise errors.ConfigError(
-            f"mesh data={config.data}, model={config.model} does not fit {len(devices)} devices; "
-            f"choose a model that divides {len(devices)}, and data=-1 for the rest"
+            f"mesh data={config.data}, fsdp={config.fsdp}, model={config.model} does not fit {len(devices)} devices; "
+            f"choose fsdp and model whose product divides {len(devices)}, and data=-1 for the rest"
         )
-    shape, names = (data, config.model), ("data", "model")
-    return jax.make_mesh(shape, names, axis_types=(AxisType.Auto,) * 2, devices=devices[:size])
+    return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices[:size])
+
+
+def shards(mesh: Mesh) -> int:
+    """Returns over how many devices, or rows of devices, a batch is split."""
+    return math.prod(mesh.shape[axis] for axis in BATCH_AXES)
+
+
+def own_shards(mesh: Mesh) -> list[int]:
+    """Returns the shards of a batch that this process makes: those of its own devices, in the mesh's order."""
+    first = mesh.devices[..., 0].reshape(-1)
+    return [number for number, device in enumerate(first) if device.process_index == jax.process_index()]
 
 
 @contextlib.contextmanager
@@ -69,7 +91,8 @@ def shardings(boxed: Any, mesh: Mesh) -> Any:
 
     Args:
       boxed: Shapes, boxed by `nn.with_logical_partitioning`. A leaf without a box is replicated, and so is one
-        whose box names another number of axes than it has (the row statistics of a factored second moment).
+        whose box names other axes than it has (the statistics of a factored second moment, and the single numbers
+        in their place).
       mesh: The mesh.
 
     Raises:
@@ -81,13 +104,14 @@ def shardings(boxed: Any, mesh: Mesh) -> Any:
         names, value = (leaf.names, leaf.value) if _is_box(leaf) else ((), leaf)
         if not jax.tree.leaves(value):
             return value  # the state of an optimizer that leaves this parameter to another one
-        if len(names) != len(value.shape):
+        if len(names) != len(value.shape) or math.prod(value.shape) == 1:
             return NamedSharding(mesh, PartitionSpec())
         for name in names:
             if name is not None and name not in rules:
                 raise errors.unknown("logical axis", name, rules)
         spec = nn.logical_to_mesh_axes(names, RULES)
         for name, axis, size in zip(names, spec, value.shape, strict=True):
+            # A name of parameters is never split over more than one mesh axis.
             if axis is not None and size % mesh.shape[axis]:
                 raise errors.ConfigError(
                     f"axis {name!r} of a parameter of shape {value.shape} does not divide over the "
@@ -110,18 +134,18 @@ def init_sharded(init_fn: Callable[..., Any], *args: Any, mesh: Mesh) -> Any:
 
 
 def shard_batch(batch: Any, mesh: Mesh) -> Any:
-    """Puts a host batch on the mesh: the leading axis G (groups) is split over `data`.
+    """Puts a host batch on the mesh: the leading axis G (groups) is split over `data` and `fsdp`.
 
     Raises:
       ConfigError: If a leading axis does not divide; the message names the feature.
     """
-    size = mesh.shape["data"] // jax.process_count()
+    size = shards(mesh) // jax.process_count()
     for name, leaf in pytree.named_leaves(batch).items():
         if np.ndim(leaf) == 0 or np.shape(leaf)[0] % size:
             raise errors.ConfigError(
-                f"{name} has shape {np.shape(leaf)}; its first axis must divide over {size} data shards"
+                f"{name} has shape {np.shape(leaf)}; its first axis must divide over {size} shards of the batch"
             )
-    sharding = NamedSharding(mesh, PartitionSpec("data"))
+    sharding = NamedSharding(mesh, PartitionSpec(BATCH_AXES))
     if jax.process_count() == 1:
         return jax.device_put(batch, sharding)
     return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(sharding, leaf), batch)

@@ -70,6 +70,12 @@ class OptimizerConfig:
     clip_norm: float | None = 1.0
     frozen: tuple[str, ...] = ()
 
+    def over(self, steps: int) -> "OptimizerConfig":
+        """Returns it with a schedule that ends after so many steps; a short run warms up for at most a tenth of it."""
+        rate = self.learning_rate
+        rate = dataclasses.replace(rate, decay_steps=steps, warmup_steps=min(rate.warmup_steps, steps // 10))
+        return dataclasses.replace(self, learning_rate=rate)
+
 
 class GuardState(NamedTuple):
     """State of `guard`: the inner state, updates made and skipped, and the last gradient norm and learning rate."""

@@ -17,7 +17,11 @@ LossFn = Callable[[Any, Any, Array], tuple[Float[Array, ""], Metrics]]
 
 
 def make_train_step(
-    loss_fn: LossFn, optimizer: optax.GradientTransformation, *, seed: int
+    loss_fn: LossFn,
+    optimizer: optax.GradientTransformation,
+    *,
+    seed: int,
+    split: Callable[[Any], Any] | None = None,
 ) -> Callable[[TrainState, Any], tuple[TrainState, Metrics]]:
     """Returns `step(state, batch) -> (state, metrics)`, compiled once; the given state is used up.
 
@@ -25,14 +29,22 @@ def make_train_step(
       loss_fn: `(params, batch, rng) -> (loss, metrics)`; the metrics are float32 scalars.
       optimizer: What turns gradients into updates.
       seed: Together with the step it determines the random numbers, so a resumed run repeats them.
+      split: Cuts a batch into parts, stacked along a new first axis, that are computed one after the other to save
+        memory. Losses and metrics of the parts must add up to those of the batch: see `in_parts`.
 
     The metrics are those of `loss_fn` with `loss`, `param_norm` (before the update) and `grad_norm`; and what the
     optimizer reports: `learning_rate` and `skipped_steps`.
     """
 
+    compute = jax.value_and_grad(loss_fn, has_aux=True)
+
     def step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
         rng = jax.random.fold_in(jax.random.key(seed), state.step)
-        (loss, metrics), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params, batch, rng)
+        (loss, metrics), grads = (
+            compute(state.params, batch, rng)
+            if split is None
+            else _added_up(compute, state.params, split(batch), rng)
+        )
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         reported = optimizers.report(opt_state) or {"grad_norm": optimizers.global_norm(grads)}
@@ -48,6 +60,29 @@ def make_train_step(
         return compiled(state, batch)
 
     return train_step
+
+
+def in_parts(batch: Any, parts: int) -> Any:
+    """Cuts the first axis of every array, groups of rows, into parts: [G, ...] becomes [parts, G / parts, ...].
+
+    Every device keeps its groups, for it has consecutive ones and gives one to each part in turn.
+    """
+    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf.reshape(-1, parts, *leaf.shape[1:]), 1, 0), batch)
+
+
+def _added_up(compute: Callable[..., Any], params: Any, parts: Any, rng: Array) -> Any:
+    """Adds up losses, metrics and gradients of the parts of a batch."""
+
+    def of_part(number: Array, part: Any) -> Any:
+        return compute(params, part, jax.random.fold_in(rng, number))
+
+    def add(total: Any, numbered: tuple[Array, Any]) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, of_part(*numbered)), None
+
+    numbered = (jnp.arange(len(jax.tree.leaves(parts)[0])), parts)
+    first = jax.tree.map(lambda leaf: leaf[0], numbered)
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of_part, *first))
+    return jax.lax.scan(add, zeros, numbered)[0]
 
 
 def make_eval_step(loss_fn: LossFn, *, seed: int = 0) -> Callable[[Any, Any], Metrics]:

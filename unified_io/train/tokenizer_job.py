@@ -28,7 +28,7 @@ class TokenizerJob:
     Attributes:
       total_steps: Steps in all.
       batch_size: Pictures or spectrograms a step.
-      optimizer: Optimizer and schedule.
+      optimizer: Optimizer and schedule, which ends with the last step.
       objective: Weights of the losses.
       seed: Seeds parameters and the order of the data.
       report_period: Steps between reports.
@@ -59,7 +59,7 @@ class TokenizerJob:
             return result
         name = Path(folder).name
         shapes = jax.eval_shape(lambda: nn.unbox(tokenizer.init(jax.random.key(0), media[:1])["params"]))
-        optimizer = optimizers.build(self.optimizer, shapes)
+        optimizer = optimizers.build(self.optimizer.over(self.total_steps), shapes)
         first = next(self._batches(media, 0))
         state = init_tokenizer_state(tokenizer, optimizer, first, seed=self.seed)
         step = make_tokenizer_step(tokenizer, optimizer, objective=self.objective, seed=self.seed)

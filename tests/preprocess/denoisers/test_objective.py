@@ -118,6 +118,7 @@ def test_fields_are_those_of_the_pipeline(small, name):
     record = RECORDS[name](small)
     for seed in range(40):
         example = clip.sample(record, small.objective, seed)
+        assert example.keys() <= {*small.objective.fields} <= FIELDS.keys()
         for key, value in example.items():
             field = FIELDS[key]
             assert np.asarray(value).ndim == len(field.shape), key

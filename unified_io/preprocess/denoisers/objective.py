@@ -55,12 +55,28 @@ class Objective:
         check_weights("target", self.targets, names)
         check_weights("way to interleave", self.interleaved, INTERLEAVED)
         check_part("keep", self.keep)
-        parts = [*names, *(history_of(m.name) for m in self.media)]
         for name in self.inputs or ():
-            if name not in parts:
-                raise unknown("input", name, parts)
+            if name not in self.parts:
+                raise unknown("input", name, self.parts)
         if self.history < 1:
             raise ConfigError(f"history is {self.history}; give the frames that the model's histories take")
+
+    @property
+    def histories(self) -> tuple[str, ...]:
+        """The history of every medium."""
+        return tuple(history_of(m.name) for m in self.media)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Everything that an example may be given: its text, media and histories."""
+        return (TEXT, *(m.name for m in self.media), *self.histories)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the pipeline that an example may have."""
+        kinds = ("inputs", "input_masks", "targets", "target_hidden_masks")
+        media = (f"{m.name}_{kind}" for m in self.media for kind in kinds)
+        return (f"{TEXT}_inputs", f"{TEXT}_targets", *media, *(f"{name}_inputs" for name in self.histories))
 
     def denoiser(self, name: str) -> MediaDenoiser:
         """Finds how a medium is asked for."""
