@@ -153,6 +153,10 @@ def test_one_per_row_keeps_the_order():
     planned = one_per_row([e.lengths for e in examples], wide, groups=2)
     assert [(w.group, w.row) for w in unplan(planned)] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     check_batch(assemble([e.features for e in examples], planned, INPUTS, TARGETS), examples, planned)
+    alone = one_per_row(
+        [e.lengths for e in examples], dataclasses.replace(wide, examples_per_row=1), groups=2
+    )
+    np.testing.assert_array_equal(alone.rows, planned.rows)
     with pytest.raises(DataError, match="6 examples but 3 rows"):
         one_per_row([e.lengths for e in examples], wide)
     narrow = Budgets(6, 64, 64, {"words": 2, "pictures": 20}, {"answers": 80, "drawings": 20})

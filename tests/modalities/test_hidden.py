@@ -97,8 +97,7 @@ def test_a_hidden_token_is_visible_only_at_its_own_step(media, target, shape):
     )
 
 
-def test_the_target_embedder_tells_the_decoder():
-    """A mask over the left half of a picture: every input that holds a code of it is not shown."""
+def test_a_mask_over_the_left_half_hides_the_codes_of_it():
     target = tiny_config().target("image")
     picture = np.random.default_rng(1).random((8, 8, 3), np.float32)
     hidden = np.zeros((8, 8), bool)

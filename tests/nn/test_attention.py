@@ -65,6 +65,16 @@ def test_bfloat16_keeps_logits_in_float32(rng, run):
     np.testing.assert_allclose(out.astype(jnp.float32), reference(q, k, v), atol=0.03)
 
 
+@pytest.mark.parametrize("run", RUNS)
+def test_float64_stays_float64(rng, run):
+    with jax.enable_x64(True):
+        q, k, v = (jnp.asarray(rng.normal(size=(B, n, H, K))) for n in (Q, L, L))
+        mask = rng.random((B, 1, Q, L)) < 0.7
+        out = jax.jit(functools.partial(attend, **RUNS[run]))(q, k, v, mask=mask)
+    assert out.dtype == np.float64
+    np.testing.assert_allclose(out, reference(q, k, v, mask), atol=1e-14)
+
+
 def test_chunked_gradients_are_those_of_the_reference(rng, qkv):
     mask = jnp.asarray(rng.random((B, 1, Q, L)) < 0.7)
 

@@ -5,13 +5,14 @@ embedder is traced on one item, rows and heads are products whose sizes the conf
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import numpy as np
 from jax.extend import core
+from jaxtyping import Int
 
 from unified_io.data.batch import ExampleFeatures
 from unified_io.data.budgets import Budgets
@@ -93,13 +94,15 @@ class StepFlops:
 
         The half that a causal mask hides counts too: it is no padding.
         """
+        return self._layers(encoder, decoder, (encoder**2, decoder**2, decoder * encoder))
+
+    def _layers(self, encoder: Any, decoder: Any, pairs: tuple[Any, Any, Any]) -> Any:
+        """Of all layers, by tokens of either side and pairs that look at each other: in encoder, decoder, across."""
         b = self.config.backbone
         heads = b.num_heads * b.head_dim
         projection, mlp, pair = 2.0 * b.emb_dim * heads, 6.0 * b.emb_dim * b.mlp_dim, 4.0 * heads
-        encoding = encoder * (4 * projection + mlp) + pair * encoder**2
-        decoding = (
-            decoder * (6 * projection + mlp) + pair * decoder * (decoder + encoder) + encoder * 2 * projection
-        )
+        encoding = encoder * (4 * projection + mlp) + pair * pairs[0]
+        decoding = decoder * (6 * projection + mlp) + encoder * 2 * projection + pair * (pairs[1] + pairs[2])
         return _TRAINED * (b.num_encoder_layers * encoding + b.num_decoder_layers * decoding)
 
     def batch(self, budgets: Budgets) -> float:
@@ -119,6 +122,47 @@ class StepFlops:
             tokens.append(sum(int(slots.sum()) for slots in real.values()))
             items += sum(costs[name] * slots.sum() / slots.shape[1] for name, slots in real.items())
         return float(self.row(*tokens) + items)
+
+    def useful(self, batch: Mapping[str, Any]) -> float:
+        """Of what is real in a batch of `data.batch.assemble`, and of no pair of tokens that a mask hides.
+
+        With s and t real tokens of the encoder and the decoder, s_i and t_i those of example i, t_j those of a target
+        stream j, D the width, A heads times their size, F the MLP's width, E and L the layers:
+
+            3 [E (s (8 D A + 6 D F) + 4 A sum s_i^2)
+               + L (t (12 D A + 6 D F) + 4 D A s + 4 A (sum t_j (t_j + 1) / 2 + sum t_i s_i))]
+            + sum over modalities of (real tokens / tokens of an item) x operations of an item
+
+        3 is forward, and backward to inputs and to weights; an item's operations are those of its embedder, traced, and
+        of its logits. What is frozen counts forward only; recomputation counts nothing.
+        """
+        encoder, decoder = (np.asarray(batch[side]["segment_ids"]) for side in ("encoder", "decoder"))
+        s, t = (_tokens_of_segments(ids) for ids in (encoder, np.asarray(batch["decoder"]["example_ids"])))
+        both = min(s.shape[1], t.shape[1])
+        streams = _tokens_of_segments(decoder)
+        pairs = (s**2).sum(), (streams * (streams + 1)).sum() / 2, (s[:, :both] * t[:, :both]).sum()
+        items = _items(self.config.inputs, self.inputs, batch["inputs"], batch["encoder"]["slots"])
+        items += _items(self.config.targets, self.targets, batch["targets"], batch["decoder"]["slots"])
+        return float(self._layers(s.sum(), t.sum(), pairs) + items)
+
+
+def _tokens_of_segments(segment_ids: Int[np.ndarray, "*R L"]) -> Int[np.ndarray, "B segments"]:
+    """Counts the tokens of segments 1, 2, … of every row."""
+    rows = segment_ids.reshape(-1, segment_ids.shape[-1])
+    return np.stack([np.bincount(row, minlength=rows.max() + 1)[1:] for row in rows])
+
+
+def _items(
+    modalities: Sequence[Modality], costs: Mapping[str, float], banks: Mapping[str, Any], slots: Any
+) -> float:
+    """Of the items whose tokens lie in rows; one that is partly masked counts by its real part."""
+    total, first = 0.0, 0
+    for m in modalities:
+        places = next(iter(banks[m.name].values())).shape[1] * m.slot_size
+        real = ((first <= np.asarray(slots)) & (np.asarray(slots) < first + places)).sum()
+        total += costs[m.name] * real / m.slot_size
+        first += places
+    return total
 
 
 def _vocabulary_size(modality: Any) -> int:

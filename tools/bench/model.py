@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from unified_io import pytree
-from unified_io.gin_edge import session
 from unified_io.model import UnifiedIOConfig, parameter_shapes
 from unified_io.vocab import Vocabulary
 
@@ -91,6 +90,8 @@ class Numbers(Vocabulary):
 
 def base(widths: Mapping[str, Any]) -> UnifiedIOConfig:
     """Builds gin_configs/model/base.gin with other numbers for some of its macros."""
+    from unified_io.gin_edge import session  # where there is no gin, a model can be put together by hand
+
     bindings = [f"{name}={value}" for name, value in widths.items()]
     return session.build_macro(session.parse(["model/base.gin"], bindings), "MODEL")
 

@@ -169,10 +169,10 @@ def one_per_row(lengths: Sequence[Lengths], budgets: Budgets, groups: int = 1) -
     """
     if len(lengths) > groups * budgets.rows:
         raise DataError(f"{len(lengths)} examples but {groups * budgets.rows} rows; give fewer at a time")
-    costs = budgets.costs(lengths)
+    costs, own = budgets.costs(lengths), len(budgets.row_kinds)
     for group in range(groups):
         mine = costs[group * budgets.rows : (group + 1) * budgets.rows]
-        need = np.concatenate([mine[:, :2].max(axis=0, initial=0), mine[:, 2:].sum(axis=0)])
+        need = np.concatenate([mine[:, :own].max(axis=0, initial=0), mine[:, own:].sum(axis=0)])
         for kind, n, room in zip(budgets.kinds, need, budgets.room, strict=True):
             if n > room:
                 raise DataError(

@@ -6,6 +6,7 @@ from functools import partial
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int
@@ -35,7 +36,8 @@ def attend(
 ) -> Float[Array, "B Q H K"]:
     """Returns the average of the values, weighted by softmax(q k * scale + bias).
 
-    Where `mask` is False -1e10 is added. Logits and softmax are float32, weights get the dtype of `v`.
+    Where `mask` is False -1e10 is added. Logits and softmax are float32, or float64 where `q` is; weights get the
+    dtype of `v`.
 
     Args:
       scale: 1 / sqrt(K) unless told.
@@ -47,7 +49,8 @@ def attend(
     """
     q = q * jnp.asarray(q.shape[-1] ** -0.5 if scale is None else scale, q.dtype)
     if impl == "xla":
-        logits = jnp.einsum("bqhd,bkhd->bhqk", q, k, preferred_element_type=jnp.float32)
+        wide = np.promote_types(q.dtype, np.float32)
+        logits = jnp.einsum("bqhd,bkhd->bhqk", q, k, preferred_element_type=wide)
         if bias is not None:
             logits = logits + bias
         if mask is not None:
@@ -63,6 +66,7 @@ def _attend_chunked(q, k, v, mask, bias, chunk):
     """Online softmax: running maximum, sum and weighted values over chunks of keys."""
     batch, queries, heads, size = q.shape
     length = k.shape[1]
+    wide = np.promote_types(q.dtype, np.float32)
     chunk = min(chunk, length)
     pad = -length % chunk
     k, v = (jnp.pad(x, ((0, 0), (0, pad), (0, 0), (0, 0))) for x in (k, v))
@@ -80,7 +84,7 @@ def _attend_chunked(q, k, v, mask, bias, chunk):
     def step(carry, start):
         highest, total, values = carry
         k_part, v_part = (jax.lax.dynamic_slice_in_dim(x, start, chunk, axis=1) for x in (k, v))
-        logits = jnp.einsum("bqhd,bkhd->bhqk", q, k_part, preferred_element_type=jnp.float32)
+        logits = jnp.einsum("bqhd,bkhd->bhqk", q, k_part, preferred_element_type=wide)
         if (bias_part := bias_at(start)) is not None:
             logits = logits + bias_part
         if (mask_part := mask_at(start)) is not None:
@@ -90,13 +94,11 @@ def _attend_chunked(q, k, v, mask, bias, chunk):
         new_highest = jax.lax.stop_gradient(jnp.maximum(highest, logits.max(axis=-1)))
         weights = jnp.exp(logits - new_highest[..., None])
         shrink = jnp.exp(highest - new_highest)
-        part = jnp.einsum(
-            "bhqk,bkhd->bhqd", weights.astype(v.dtype), v_part, preferred_element_type=jnp.float32
-        )
+        part = jnp.einsum("bhqk,bkhd->bhqd", weights.astype(v.dtype), v_part, preferred_element_type=wide)
         return (new_highest, total * shrink + weights.sum(axis=-1), values * shrink[..., None] + part), None
 
     rows = (batch, heads, queries)
-    start = (jnp.full(rows, -jnp.inf), jnp.zeros(rows), jnp.zeros((*rows, size)))
+    start = (jnp.full(rows, -jnp.inf, wide), jnp.zeros(rows, wide), jnp.zeros((*rows, size), wide))
     (_, total, values), _ = jax.lax.scan(step, start, jnp.arange(0, length + pad, chunk))
     return (values / total[..., None]).transpose(0, 2, 1, 3).astype(v.dtype)
 
@@ -207,5 +209,5 @@ class Attention(nn.Module):
 
 
 def _unit(x: Float[Array, "*B K"]) -> Float[Array, "*B K"]:
-    wide = x.astype(jnp.float32)
+    wide = x.astype(np.promote_types(x.dtype, np.float32))
     return (wide * jax.lax.rsqrt(jnp.sum(jnp.square(wide), axis=-1, keepdims=True) + 1e-12)).astype(x.dtype)

@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
@@ -24,5 +25,6 @@ class Embed(nn.Module):
         return jnp.take(self.embedding, ids, axis=0).astype(self.dtype)
 
     def attend(self, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
-        """Float32 logits `hidden embeddingᵀ / sqrt(D)` over every row of the table, padding rows included."""
-        return (hidden.astype(jnp.float32) / self.width**0.5) @ self.embedding.T
+        """Logits `hidden embeddingᵀ / sqrt(D)`, at least float32, over all rows of the table, padding rows included."""
+        wide = hidden.astype(np.promote_types(hidden.dtype, np.float32))
+        return (wide / self.width**0.5) @ self.embedding.T

@@ -16,7 +16,7 @@ PATTERNS = ("row", "column", "convolution")
 
 
 def to_bias(mask: Bool[Array, "*B"]) -> Float[Array, "*B"]:
-    """0 where allowed and -1e10 elsewhere, to be added to float32 logits.
+    """0 where allowed and -1e10 elsewhere, to be added to logits of float32 or wider.
 
     A query without any key gets the plain average of all values, never NaN; such rows mean nothing.
     """

@@ -1,8 +1,9 @@
-"""Norms over the last axis. Statistics are float32 whatever the compute dtype."""
+"""Norms over the last axis. Statistics are at least float32 whatever the compute dtype."""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
@@ -23,7 +24,7 @@ class RMSNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*B D"]) -> Float[Array, "*B D"]:
         scale = parameter(self, "scale", nn.initializers.ones, x.shape[-1:], (self.axis,))
-        wide = x.astype(jnp.float32)
+        wide = x.astype(np.promote_types(x.dtype, np.float32))
         unit = wide * jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + self.epsilon)
         return unit.astype(self.dtype) * scale.astype(self.dtype)
 
@@ -38,7 +39,7 @@ class LayerNorm(nn.Module):
     def __call__(self, x: Float[Array, "*B D"]) -> Float[Array, "*B D"]:
         scale = parameter(self, "scale", nn.initializers.ones, x.shape[-1:], ("embed",))
         bias = parameter(self, "bias", nn.initializers.zeros, x.shape[-1:], ("embed",))
-        wide = x.astype(jnp.float32)
+        wide = x.astype(np.promote_types(x.dtype, np.float32))
         mean = jnp.mean(wide, axis=-1, keepdims=True)
         variance = jnp.maximum(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) - jnp.square(mean), 0.0)
         unit = (wide - mean) * jax.lax.rsqrt(variance + self.epsilon)

@@ -18,6 +18,7 @@ from unified_io.nn.mlp import GatedMlp
 from unified_io.nn.norm import RMSNorm
 
 REMAT = ("none", "full")
+DTYPES = ("float32", "bfloat16", "float64")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,8 @@ class BlockConfig:
       emb_dim: Width D.
       dropout_rate: For residual branches and hidden units of the MLP (the same for all tokens of a row), and
         for keys.
-      dtype: Compute dtype, "float32" or "bfloat16"; parameters are float32 always.
+      dtype: Compute dtype, a name in `DTYPES`; parameters are made in float32. "float64" asks for `jax_enable_x64` and
+        parameters cast to it: laws are checked in it.
       attention_impl: A name of `attention.IMPLEMENTATIONS`.
     """
 
@@ -44,8 +46,8 @@ class BlockConfig:
     def __post_init__(self):
         if self.attention_impl not in attention.IMPLEMENTATIONS:
             raise errors.unknown("attention_impl", self.attention_impl, attention.IMPLEMENTATIONS)
-        if self.dtype not in ("float32", "bfloat16"):
-            raise errors.unknown("dtype", self.dtype, ("float32", "bfloat16"))
+        if self.dtype not in DTYPES:
+            raise errors.unknown("dtype", self.dtype, DTYPES)
         if self.head_dim % 4:
             raise errors.ConfigError(f"head_dim is {self.head_dim}; positions on a grid need a multiple of 4")
 

@@ -1,4 +1,5 @@
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unified_io.errors import ConfigError
+from unified_io.preprocess import denoise
 from unified_io.preprocess.denoise import R, X
 from unified_io.preprocess.denoisers.text import TextDenoiser, Word, last, restored, spelled
 from unified_io.vocab import SENTINELS, Vocabulary
@@ -166,3 +168,19 @@ def test_short_counts_tokens():
 def test_an_impossible_denoiser_is_an_error(wrong, word):
     with pytest.raises(ConfigError, match=word):
         TextDenoiser(**wrong)
+
+
+@pytest.mark.parametrize(("paradigm", "spans"), [("R", R), ("X", X)])
+def test_every_denoiser_of_a_paradigm_is_used_equally_often(paradigm, spans, binomial, monkeypatch):
+    drawn, hide = [], denoise.hide_words
+
+    def noted(sizes, chosen, rng, most):
+        drawn.append(chosen)
+        return hide(sizes, chosen, rng, most)
+
+    monkeypatch.setattr(denoise, "hide_words", noted)
+    words, rng = words_of("one two three four five six seven eight nine ten"), np.random.default_rng(0)
+    assert all(DENOISER.corrupt(words, paradigm, rng)[1] for _ in range(10_000))
+    counts = Counter(drawn)
+    assert counts.keys() == set(spans)
+    assert all(binomial(count, 1 / len(spans), 10_000) for count in counts.values())

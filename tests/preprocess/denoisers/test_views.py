@@ -11,7 +11,7 @@ from unified_io.preprocess.denoisers.views import Views
 def test_one_view_is_restored_with_the_help_of_the_others(small, binomial):
     record = Views(tuple(small.picture() for _ in range(3)))
     chosen = []
-    for seed in range(2000):
+    for seed in range(10_000):
         example = views.sample(record, small.objective, seed)
         assert example["text_inputs"] == "[Image] [R]"
         index = next(
@@ -20,11 +20,12 @@ def test_one_view_is_restored_with_the_help_of_the_others(small, binomial):
         chosen.append(index)
         others = [image for i, image in enumerate(record.images) if i != index]
         np.testing.assert_array_equal(example["image_history_inputs"], others)
+        assert example["image_targets"].size
         keep = example["image_input_masks"]
         assert keep.any() and not keep.all()
         np.testing.assert_array_equal(example["image_inputs"], record.images[index] * keep[:, :, None])
         np.testing.assert_array_equal(example["image_target_hidden_masks"], ~keep)
-    assert all(binomial(chosen.count(index), 1 / 3, 2000) for index in range(3))
+    assert all(binomial(chosen.count(index), 1 / 3, 10_000) for index in range(3))
     assert [*small.written(example)] == ["image"]
 
 
