@@ -463,3 +463,33 @@ def test_what_can_not_be_measured_is_said(measure):
     assert code == 2 and "unknown split 'tset'" in complaint
     code, _, complaint = measure("cli_mixture", "--gin.MODEL_DIR=x", gin_file="run.gin")
     assert code == 2 and "NotedJob has no model and no budgets and no lookahead and no seed;" in complaint
+
+
+def test_a_plan_says_what_the_run_of_a_file_takes(tmp_path, capsys):
+    flags = ["--gin_file=run/digits.gin", f"--model_dir={tmp_path / 'run'}", "--machine=h100", "--examples=0"]
+    assert cli.main(["plan", *flags]) == 0
+    table = capsys.readouterr().out
+    assert "h100, as its vendor states" in table and "targets/image/tokenizer" in table
+    assert cli.main(["plan", *flags, "--json"]) == 0
+    planned = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert planned["parameters"]["total"] == sum(planned["parameters_by_part"].values()) > 1e6
+    assert planned["problems"] == [] and planned["seconds"]["run"] > 0
+    assert not (tmp_path / "run").exists()  # nothing is trained, nothing is written
+
+
+def test_a_plan_that_can_not_be_says_which_number_to_change(tmp_path, capsys):
+    flags = ["--gin_file=run/digits.gin", f"--model_dir={tmp_path}", "--examples=0"]
+    assert cli.main(["plan", *flags, "--machine=h1000"]) == 2
+    assert "unknown machine 'h1000'; did you mean 'h100'" in capsys.readouterr().err
+    assert cli.main(["plan", *flags, "--machine=h100", "--gin.EMB_DIM=1310720"]) == 2
+    printed = capsys.readouterr()
+    assert "memory" in printed.out and "raise MeshConfig.model (now 1)" in printed.err
+
+
+def test_the_doctor_prints_what_it_found_and_fails_if_something_is_wrong(tmp_path, capsys):
+    assert cli.main(["doctor", "--no_self_test", f"--model_dir={tmp_path}"]) == 0
+    assert "can be written" in capsys.readouterr().out
+    (tmp_path / "file").touch()
+    assert cli.main(["doctor", "--no_self_test", f"--model_dir={tmp_path / 'file'}", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [check["name"] for check in found["checks"] if check["state"] == "failed"] == ["folder"]

@@ -25,7 +25,12 @@ class Curve(NamedTuple):
     y: list[float]
 
     def reached(self, level: float) -> float:
-        """Cost at which the curve first crosses a level from above, between two points along a line; NaN if never."""
+        """Cost at which the curve first lies below a level, between two points along a line; NaN if never.
+
+        Where it begins below it, the cost of its first point.
+        """
+        if self.y[0] <= level:
+            return self.x[0]
         points = list(zip(self.x, self.y, strict=True))
         for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
             if y0 > level >= y1:

@@ -78,7 +78,7 @@ class DigitsJob:
     def check(self) -> None:
         """Finds what can not work before anything is compiled."""
         check_writable(self.folder)
-        self._model_job().check()
+        self.model_job().check()
         if self.source.speech_dir is not None and not Path(self.source.speech_dir).is_dir():
             raise ConfigError(
                 f"DIGITS_SPEECH_DIR {self.source.speech_dir!r} is no folder; give one with "
@@ -89,7 +89,7 @@ class DigitsJob:
     def train(self) -> None:
         """Does all stages in order, each from where it stopped, and writes the report."""
         with _Meter(self.folder / RUN_FILE):
-            job, effort = self._model_job(), self.effort
+            job, effort = self.model_job(), self.effort
             steps = {"image": effort.image_tokenizer_steps, "audio": effort.audio_tokenizer_steps}
             self.tokenizers.lasting(steps).train(self.folder, self.digits, job.model)
             announce("model", f"{job.total_steps} steps on {job.mixture}")
@@ -101,7 +101,7 @@ class DigitsJob:
 
     def evaluate(self) -> None:
         """Prints the losses of the trained model on the validation split."""
-        self._model_job().evaluate()
+        self.model_job().evaluate()
 
     def report(self) -> None:
         """Judges the trained model on the test split and writes `report.html` and `report.json`.
@@ -109,7 +109,7 @@ class DigitsJob:
         Raises:
           CheckpointError: There is no trained model yet.
         """
-        if not self._model_job().export.is_dir():
+        if not self.model_job().export.is_dir():
             raise CheckpointError(f"no trained model in {str(self.folder)!r}; run unified-io train first")
         announce("report", "generating and judging test examples")
         with _Meter(self.folder / RUN_FILE) as meter:
@@ -119,7 +119,8 @@ class DigitsJob:
             made.write(meter.total)
         print(f"report: {self.folder / report.HTML_FILE}")
 
-    def _model_job(self) -> TrainJob:
+    def model_job(self) -> TrainJob:
+        """The stage that trains the model, with all that the others leave it."""
         return dataclasses.replace(
             self.training,
             total_steps=self.effort.model_steps,

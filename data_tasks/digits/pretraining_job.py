@@ -34,11 +34,11 @@ class PretrainingJob:
                 "pre-training needs an objective; include objective/denoisers.gin and set "
                 "training.TrainJob.objective = %OBJECTIVE"
             )
-        self._model_job().check()
+        self.model_job().check()
 
     def train(self) -> None:
         """Does all stages in order, each from where it stopped."""
-        job = self._model_job()
+        job = self.model_job()
         self.tokenizers.train(self._kept, self._digits, job.model)
         announce("model", f"{job.total_steps} steps on {job.mixture}")
         job.train()
@@ -46,7 +46,7 @@ class PretrainingJob:
 
     def evaluate(self) -> None:
         """Prints the losses of the trained model on the validation split."""
-        self._model_job().evaluate()
+        self.model_job().evaluate()
 
     def report(self) -> None:
         """Says where the curves are."""
@@ -60,5 +60,6 @@ class PretrainingJob:
     def _digits(self) -> DigitsSource:
         return dataclasses.replace(self.source, data_dir=str(self._kept / "data"))
 
-    def _model_job(self) -> TrainJob:
+    def model_job(self) -> TrainJob:
+        """The stage that trains the model, with all that the others leave it."""
         return dataclasses.replace(self.training, source=self._digits, initial_params=params_in(self._kept))

@@ -25,6 +25,7 @@ def test_an_evaluation_has_the_cost_of_the_report_before_it(runs):
     assert (curve.x, curve.y) == ([10.0, 20.0, 30.0, 40.0], [4.0, 3.0, 2.0, 1.0])
     assert curve.reached(2.5) == pytest.approx(25.0)
     assert math.isnan(curve.reached(0.5))
+    assert curve.reached(4.5) == 10.0
 
 
 def test_the_table_compares_with_the_first_run(runs, capsys):

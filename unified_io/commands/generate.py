@@ -1,0 +1,104 @@
+"""`unified-io generate`: one output of a trained model, written to a file or printed."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unified_io.errors import ConfigError, DataError, unknown
+
+MEANING = "write one output of a trained model"
+MEDIA = {
+    "image": "an image file",
+    "audio": "a WAV file",
+    "action": "a JSON file with [[y, x, pen], …] in [0, 1]",
+}
+SAMPLING = {
+    "temperature": (float, "0 takes the likeliest token each time"),
+    "top_p": (float, "sample from the likeliest tokens that make up this probability"),
+    "top_k": (int, "sample from this many likeliest tokens; 0 from all"),
+    "seed": (int, "the same seed gives the same output"),
+}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds what it takes."""
+    add = parser.add_argument
+    add("--model_dir", required=True, metavar="FOLDER", help="folder of a trained model")
+    add("--output", required=True, help="what to make: text, image, audio or action")
+    add("--text", default="", help="the prompt")
+    for name, what in MEDIA.items():
+        add(f"--{name}", metavar="FILE", help=what)
+    add("--out", type=Path, metavar="FILE", help="where to write it; text and action are printed without")
+    for name, (kind, meaning) in SAMPLING.items():
+        add(f"--{name}", type=kind, help=f"{meaning} (default: that of the model)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Generates and writes."""
+    if not Path(args.model_dir).is_dir():
+        raise ConfigError(f"no model in {args.model_dir!r}; give the --model_dir of a trained run")
+    if args.out and args.out.suffix not in WRITERS:
+        raise unknown("kind of file for --out", args.out.suffix, WRITERS)
+    inputs = {name: getattr(args, name) for name in ("text", "image", "audio") if getattr(args, name)}
+    if args.action:
+        inputs["action"] = _read_points(Path(args.action))
+    from unified_io import api
+
+    model = api.from_pretrained(args.model_dir)
+    for name in inputs:
+        if name not in (readable := [modality.name for modality in model.config.inputs]):
+            raise unknown("input of this model", name, readable)
+    sampling = {name: getattr(args, name) for name in SAMPLING if getattr(args, name) is not None}
+    value = model.generate(output=args.output, **inputs, **sampling)
+    if args.out:
+        WRITERS[args.out.suffix](args.out, value, model.config.target(args.output))
+        print(f"{args.output} written to {args.out}")
+    elif np.ndim(value) in (0, 2):
+        print(value if isinstance(value, str) else json.dumps(np.asarray(value).tolist()))
+    else:
+        raise ConfigError(f"{args.output} can not be printed; give --out=FILE, one of {', '.join(WRITERS)}")
+
+
+def _read_points(path: Path) -> np.ndarray:
+    try:
+        points = np.asarray(json.loads(path.read_text(encoding="utf-8")), np.float32)
+    except (OSError, ValueError) as error:
+        raise DataError(f"no action in {str(path)!r} ({error}); expected {MEDIA['action']}") from error
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise DataError(f"{str(path)!r} holds numbers of shape {points.shape}; expected {MEDIA['action']}")
+    return points
+
+
+def _write_text(path: Path, value: Any, target: Any) -> None:
+    path.write_text(f"{_fits(path, value, 0)}\n", encoding="utf-8")
+
+
+def _write_points(path: Path, value: Any, target: Any) -> None:
+    path.write_text(json.dumps(np.asarray(_fits(path, value, 2)).tolist()) + "\n", encoding="utf-8")
+
+
+def _write_image(path: Path, value: Any, target: Any) -> None:
+    from PIL import Image
+
+    pixels = np.clip(np.asarray(_fits(path, value, 3)), 0.0, 1.0)
+    Image.fromarray((pixels * 255).round().astype(np.uint8)).save(path)
+
+
+def _write_sound(path: Path, value: Any, target: Any) -> None:
+    from unified_io.preprocess import sound
+
+    sound.write_wav(path, np.asarray(_fits(path, value, 1)), target.mel.sample_rate)
+
+
+def _fits(path: Path, value: Any, axes: int) -> Any:
+    if np.ndim(value) != axes:
+        raise ConfigError(
+            f"{path.suffix} can not hold this output of shape {np.shape(value)}; take another --out"
+        )
+    return value
+
+
+WRITERS = {".txt": _write_text, ".json": _write_points, ".png": _write_image, ".wav": _write_sound}

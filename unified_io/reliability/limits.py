@@ -1,0 +1,61 @@
+"""What a job asks of a machine's memory and disk against what there is, and which field of the config to change."""
+
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+
+from unified_io.checkpoint import Checkpoints
+from unified_io.reliability.machine import Machine
+from unified_io.reliability.table import amount
+from unified_io.train.job import TrainJob
+from unified_io.train.state import TrainState
+
+_KEEP = inspect.signature(Checkpoints).parameters["keep"].default
+
+
+def disk(state: TrainState) -> dict[str, int]:
+    """Returns the bytes that a run leaves on disk at most; a new checkpoint is whole before the oldest goes."""
+    one, export = _bytes(state), _bytes(state.params)
+    every = one * (_KEEP + 1)
+    return {"one checkpoint": one, "checkpoints": every, "trained model": export, "total": every + export}
+
+
+def problems(
+    job: TrainJob, machine: Machine, memory: Mapping[str, int], disk: Mapping[str, int]
+) -> Iterator[str]:
+    """Yields what does not suffice.
+
+    Args:
+      job: What is to run.
+      machine: Where.
+      memory: Bytes of one device, by part.
+      disk: From `disk`.
+    """
+    lasting = sum(memory[part] for part in ("parameters", "gradients", "optimizer state"))
+    total, there = sum(memory.values()), amount(machine.memory, "B")
+    if lasting > machine.memory:
+        yield (
+            f"parameters, gradients and optimizer state take {amount(lasting, 'B')} but a device has {there}: raise "
+            f"MeshConfig.model (now {job.mesh.model}) on more devices, name more parts in OptimizerConfig.frozen, or "
+            f"choose an OptimizerConfig.name with less state (now {job.optimizer.name!r})"
+        )
+    elif total > machine.memory:
+        remat = job.model.backbone.remat
+        advice = "" if remat == "full" else f", set BackboneConfig.remat='full' (now {remat!r})"
+        yield (
+            f"a step takes {amount(total, 'B')}, {amount(total - lasting, 'B')} of it for the batch and its "
+            f"activations, but a device has {there}: lower Budgets.rows (now {job.budgets.rows}) and the banks in "
+            f"Budgets.inputs and Budgets.targets{advice}"
+        )
+    if machine.disk is not None and disk["total"] > machine.disk:
+        yield (
+            f"{_KEEP + 1} checkpoints and the trained model take {amount(disk['total'], 'B')} but "
+            f"{amount(machine.disk, 'B')} are free: set TrainJob.model_dir to a folder with more room"
+        )
+
+
+def _bytes(tree: Any) -> int:
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
