@@ -1,7 +1,9 @@
 """A checkpoint comes back to the bit, or an error says why not."""
 
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from unified_io import pytree
+from unified_io import checkpoint, pytree
 from unified_io.checkpoint import Checkpoints, load_params, save_params
-from unified_io.errors import CheckpointError
+from unified_io.errors import CheckpointError, ConfigError
 
 
 def _state(value: float) -> dict:
@@ -47,6 +49,19 @@ def test_a_state_comes_back_and_only_the_newest_stay(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint_2", "checkpoint_3"]
 
 
+def test_every_so_many_steps_one_stays_for_ever(tmp_path):
+    for steps in (range(1, 6), range(6, 12)):  # in two sessions
+        with Checkpoints(tmp_path, keep=2, keep_period=4) as checkpoints:
+            for step in steps:
+                checkpoints.save(step, _state(step))
+    with Checkpoints(tmp_path, keep=2, keep_period=4) as checkpoints:
+        assert checkpoints.steps() == [4, 8, 10, 11]
+        _equal(checkpoints.restore(_state(0), step=4), _state(4))
+    for numbers in ({"keep": 0}, {"keep_period": 0}, {"keep_period": -1}):
+        with pytest.raises(ConfigError, match="give at least 1"):
+            Checkpoints(tmp_path, **numbers)
+
+
 def test_a_save_in_the_background_keeps_the_numbers_of_its_moment(tmp_path):
     change = jax.jit(lambda tree: jax.tree.map(lambda x: x + 1, tree), donate_argnums=0)
     state = {"w": jnp.arange(3e5).reshape(300, 1000), "step": jnp.zeros((), jnp.int32)}
@@ -75,34 +90,101 @@ def test_another_structure_is_named_before_anything_is_read(tmp_path):
     assert "params/dense/kernel is (4, 3), wanted (4, 5)" in text
 
 
-def test_every_flipped_bit_and_every_lost_file_is_found(tmp_path):
+@pytest.fixture
+def saved(tmp_path) -> list[Path]:
+    """Two checkpoints, and the files of the second, but for those that orbax writes last."""
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(1, _state(1))
         checkpoints.save(2, _state(2), wait=True)
-    folder = tmp_path / "checkpoint_2" / "state"
     files = [
-        path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "commit_success.txt"
+        path
+        for path in sorted((tmp_path / "checkpoint_2" / "state").rglob("*"))
+        if path.is_file() and path.name != "commit_success.txt"
     ]
-    assert len(files) > 3
+    assert len(files) > 3 and {"manifest.json", "_METADATA"} < {path.name for path in files}
+    return files
+
+
+def _falls_back(tmp_path: Path, named: Path | None) -> None:
+    """The damaged checkpoint is reported, with the file, and the one before it is taken."""
+    what = "" if named is None else re.escape(str(named.relative_to(tmp_path / "checkpoint_2" / "state")))
+    with (
+        Checkpoints(tmp_path) as checkpoints,
+        pytest.warns(UserWarning, match=f"checkpoint_2 is damaged: {what}.*; trying an older one"),
+    ):
+        _equal(checkpoints.restore(_state(0)), _state(1))
+
+
+def test_a_hundred_of_a_hundred_flipped_bits_are_found(tmp_path, saved):
     random = np.random.default_rng(0)
-    for path in files:
+    order = [*saved, *random.choice(saved, 100 - len(saved))]  # every file at least once
+    for path in order:
         good = path.read_bytes()
         bad = bytearray(good)
         bad[random.integers(len(bad))] ^= 1 << random.integers(8)
-        for damage in (bytes(bad), good[:-1], None):
-            path.unlink()
-            if damage is not None:
-                path.write_bytes(damage)
-            with Checkpoints(tmp_path) as checkpoints:
-                with pytest.warns(UserWarning, match=r"checkpoint_2 is damaged: .*") as caught:
-                    _equal(checkpoints.restore(_state(0)), _state(1))
-                if path.name != "manifest.json":
-                    assert str(path.relative_to(folder)) in str(caught[0].message) or damage is None
-            path.write_bytes(good)
-    metadata = folder.parent / "_CHECKPOINT_METADATA"
-    metadata.write_bytes(b"\xff" + metadata.read_bytes()[1:])
+        path.write_bytes(bad)
+        # A flipped manifest is itself what is wrong, but it may name the file whose hash it holds.
+        _falls_back(tmp_path, None if path.name == "manifest.json" else path)
+        path.write_bytes(good)
     with Checkpoints(tmp_path) as checkpoints:
         _equal(checkpoints.restore(_state(0)), _state(2))
+
+
+@pytest.mark.parametrize("part", [None, 0.0, 0.5, 0.99])
+def test_every_file_that_is_lost_or_cut_short_is_found(tmp_path, saved, part):
+    for path in saved:
+        good = path.read_bytes()
+        path.unlink()
+        if part is not None:
+            path.write_bytes(good[: int(part * len(good))])
+        _falls_back(tmp_path, path)
+        path.write_bytes(good)
+
+
+def test_files_that_changed_places_are_found(tmp_path, saved):
+    arrays = sorted(saved, key=lambda path: -path.stat().st_size)[:2]
+    contents = [path.read_bytes() for path in arrays]
+    assert contents[0] != contents[1]
+    for path, content in zip(arrays, reversed(contents), strict=True):
+        path.write_bytes(content)
+    _falls_back(tmp_path, None)
+
+
+def test_when_it_was_written_may_be_lost(tmp_path, saved):
+    for path in (tmp_path / "checkpoint_2").rglob("*"):
+        if path.name in ("_CHECKPOINT_METADATA", "commit_success.txt"):
+            path.write_bytes(b"\xff" + path.read_bytes()[1:])
+    with Checkpoints(tmp_path) as checkpoints:
+        _equal(checkpoints.restore(_state(0)), _state(2))
+
+
+def test_a_manifest_from_before_sha_256_is_still_verified(tmp_path, saved):
+    manifest = next(path for path in saved if path.name == "manifest.json")
+    written = json.loads(manifest.read_text())
+    assert written["algorithm"] == "sha256" and {len(hash) for hash in written["files"].values()} == {64}
+    data = max({*saved} - {manifest}, key=lambda path: path.stat().st_size)
+    name = str(data.relative_to(manifest.parent))
+    assert written["files"][name] == hashlib.sha256(data.read_bytes()).hexdigest()
+    old = {
+        name: hashlib.blake2b((manifest.parent / name).read_bytes(), digest_size=16).hexdigest()
+        for name in written["files"]
+    }
+    manifest.write_text(json.dumps(old, indent=1))
+    with Checkpoints(tmp_path) as checkpoints:
+        _equal(checkpoints.restore(_state(0)), _state(2))
+    data.write_bytes(data.read_bytes()[::-1])
+    _falls_back(tmp_path, data)
+
+
+def test_processes_that_see_other_checkpoints_are_told_so(tmp_path, monkeypatch):
+    """As with a folder that only the first of them has."""
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(3, _state(3), wait=True)
+    monkeypatch.setattr(checkpoint, "from_all_processes", lambda mine: [mine, []])
+    with pytest.raises(
+        CheckpointError, match=r"different checkpoints in .*: \[\[3\], \[\]\]; choose a folder"
+    ):
+        Checkpoints(tmp_path)
 
 
 def test_after_a_fall_back_the_lost_step_can_be_saved_anew(tmp_path):
@@ -237,7 +319,8 @@ def test_partial_restore_names_what_it_does_not_expect(tmp_path, capsys):
 
 def test_damaged_parameters_are_never_loaded(tmp_path):
     save_params(tmp_path, {"a": jnp.arange(100.0)})
-    data = max((p for p in tmp_path.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    files = (p for p in tmp_path.rglob("*") if p.is_file() and p.name != "manifest.json")
+    data = max(files, key=lambda p: p.stat().st_size)
     content = bytearray(data.read_bytes())
     content[len(content) // 2] ^= 4
     data.write_bytes(content)
@@ -250,9 +333,7 @@ def test_hashes_cost_little(tmp_path):
     state = {str(i): jnp.asarray(rng.normal(size=(128, 512)), jnp.float32) for i in range(40)}
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(1, {**state, "step": jnp.ones(())}, wait=True)
-    from unified_io import checkpoint
-
     start = time.process_time()
     assert checkpoint._damage(tmp_path / "checkpoint_1" / "state", 1) is None
     assert time.process_time() - start < 0.3
-    assert len(json.loads((Path(tmp_path) / "checkpoint_1/state/manifest.json").read_text())) > 3
+    assert len(json.loads((Path(tmp_path) / "checkpoint_1/state/manifest.json").read_text())["files"]) > 3

@@ -1,7 +1,7 @@
 import jax
 import numpy as np
 
-from unified_io.loss import TargetOutput, merged, token_loss, total_loss
+from unified_io.loss import TargetOutput, is_maximum, merged, token_loss, total_loss
 
 
 def numpy_loss(logits, tokens, z_loss):
@@ -83,5 +83,17 @@ def test_parts_of_a_batch_add_up_to_it():
     total, metrics = total_loss({"text": whole}, 1e-2)
     found = [total_loss({"text": part}, 1e-2, counts={"text": weights.sum()}) for part in parts]
     np.testing.assert_allclose(sum(loss for loss, _ in found), total, rtol=1e-6)
+    assert {name for name in metrics if is_maximum(name)} == {"text/logit_max"}
     for name, value in metrics.items():
-        np.testing.assert_allclose(sum(part[name] for _, part in found), value, rtol=1e-6, err_msg=name)
+        put_together = max if is_maximum(name) else sum
+        np.testing.assert_allclose(
+            put_together(part[name] for _, part in found), value, rtol=1e-6, err_msg=name
+        )
+
+
+def test_the_largest_logit_is_that_of_real_tokens():
+    logits = np.array([[[1.0, -2.0], [9.0, 0.0], [3.0, 2.5]]], np.float32)
+    weights = np.array([[1.0, 0.0, 0.5]], np.float32)
+    out = TargetOutput(logits, np.zeros((1, 3), int), weights)
+    _, metrics = total_loss({"text": out, "none": out.replace(weights=np.zeros_like(weights))})
+    assert metrics["text/logit_max"] == 3.0 and metrics["none/logit_max"] == -np.inf

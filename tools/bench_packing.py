@@ -23,9 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import mixtures, model
 from bench.clock import where
-from bench.flops import StepFlops
 from bench.programs import Program, compile_all, seconds_a_step
-from bench.stream import WAYS, Stream, lay_out
+from bench.stream import WAYS, Stream, cost_of, lay_out
+
+from unified_io.flops import StepFlops
 
 TIMED_WHEN_QUICK = "balanced"
 
@@ -92,7 +93,7 @@ def estimated(
     stream: Stream, timed: Stream, seconds: Mapping[str, float], flops: StepFlops
 ) -> dict[str, float]:
     """Seconds of a step where ours was not timed: as many an operation as in a stream where it was."""
-    done, wanted = (flops.batch(x.ways["ours"].budgets) for x in (timed, stream))
+    done, wanted = (cost_of(flops, x.ways["ours"].budgets) for x in (timed, stream))
     return {**seconds, "ours": seconds["ours"] * wanted / done}
 
 
@@ -127,12 +128,10 @@ def main() -> None:
     )
 
     config = model.numbered(model.base(model.NARROWER if args.quick else model.NARROW))
-    shapes = model.shapes(config)
-    params, flops = model.random_params(shapes, args.seed), StepFlops(config, shapes)
+    params, flops = model.random_params(model.shapes(config), args.seed), StepFlops(config)
     counters = {"by operations": flops}
     if not args.quick:
-        full = model.base({})
-        counters["by operations at the widths of base"] = StepFlops(full, model.shapes(full))
+        counters["by operations at the widths of base"] = StepFlops(model.base({}))
     sizes = {"examples": args.examples, "rows": args.rows, "lookahead": args.lookahead, "seed": args.seed}
     streams = {name: lay_out(name, config, flops, **sizes) for name in mixtures.MIXTURES}
     to_time = {TIMED_WHEN_QUICK: streams[TIMED_WHEN_QUICK]} if args.quick else streams

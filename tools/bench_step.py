@@ -11,7 +11,7 @@ apart from the repeats, each in a process of its own, so that its peak of memory
 
 useful_mfu of a whole step = useful operations / (median seconds x peak of the device in bfloat16). Useful is what
 real tokens and real media ask for, attention only within an example and only where no mask hides it; nothing is added
-for padding or recomputation. `bench.flops.StepFlops.useful` has the formula. Where it can not be known it is null, and
+for padding or recomputation. `unified_io.flops.FORMULA` has the formula. Where it can not be known it is null, and
 `why_no_mfu` says why.
 
 JSON: `preset`, `where`, `dtype`, `remat`, `attention`, `lengths`, and for every part what `measure` returns, or
@@ -32,15 +32,14 @@ import jax
 import numpy as np
 from bench import batches, memory, model
 from bench.clock import timed, where
-from bench.flops import StepFlops
 from bench.parts import loss_of, part
 from bench.presets import PRESETS, deep
 
+from unified_io.flops import StepFlops
 from unified_io.nn.attention import IMPLEMENTATIONS
 from unified_io.nn.transformer import REMAT
+from unified_io.train.peaks import peak_flops
 
-# Dense bfloat16 peaks of the makers' data sheets, FLOP/s.
-PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 DEPTHS = (2, 24)
 
 
@@ -67,19 +66,14 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     }
     if args.part != "step":
         return result
-    speed = StepFlops(config, model.shapes(config)).useful(made.batch) / wall
-    mfu, why = mfu_of(speed, result["device"], args.dtype)
-    return result | {"useful_tflops_per_s": speed / 1e12, "useful_mfu": mfu, "why_no_mfu": why}
-
-
-def mfu_of(speed: float, device: str, dtype: str) -> tuple[float | None, str | None]:
-    """The part of the device's peak that useful operations a second are, or None and why it is not known."""
-    peak = next((value for name, value in PEAKS.items() if name in device), None)
-    if peak is None:
-        return None, f"no peak is known of a {device!r}, only of {', '.join(PEAKS)}"
-    if dtype != "bfloat16":
-        return None, f"peaks are those of bfloat16, the step is {dtype}"
-    return speed / peak, None
+    speed = sum(StepFlops(config).useful_in(made.batch).values()) / wall
+    peak, why = peak_flops(result["device"], args.dtype)
+    used = (
+        {"useful_mfu": None, "why_no_mfu": why}
+        if peak is None
+        else {"useful_mfu": speed / peak, "why_no_mfu": None}
+    )
+    return result | {"useful_tflops_per_s": speed / 1e12} | used
 
 
 def measure_depth(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Checkpoints: saved atomically, verified by content, restored by name. The one place that knows orbax.
 
 A folder of checkpoints holds `checkpoint_<step>/state/`. Beside its arrays lies `manifest.json` with the hash of
-every file, written before the checkpoint becomes visible: a flipped bit is found, and not trained on.
+every file, written before the checkpoint becomes visible: a flipped bit is found, and not trained on. Of several
+processes all call the same functions on one folder that all of them see.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import hashlib
 import json
 import re
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,14 +21,20 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
+from jax.experimental import multihost_utils
+from orbax.checkpoint import checkpoint_managers as policies
 
 from unified_io import pytree
-from unified_io.errors import CheckpointError
+from unified_io.errors import CheckpointError, ConfigError
 
 _PREFIX = "checkpoint"
 _ITEM = "state"
 _MANIFEST = "manifest.json"
 _DAMAGED = "damaged_"
+_ALGORITHM = "sha256"
+# Manifests that do not name theirs, and have files on their first level, are from before SHA-256.
+_OLD_ALGORITHM = "blake2b"
+_ALGORITHMS = {"sha256": hashlib.sha256, "blake2b": lambda: hashlib.blake2b(digest_size=16)}
 # Orbax writes these last; they say when, not what.
 _UNHASHED = ("_CHECKPOINT_METADATA", "commit_success.txt")
 # Where parameters lie in a checkpoint of training: ours, and T5X's.
@@ -40,8 +48,9 @@ class _Handler(ocp.PyTreeCheckpointHandler):
         super().finalize(directory)
         folder = Path(directory)
         files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in _UNHASHED]
-        hashes = {str(p.relative_to(folder)): _hash(p) for p in files}
-        (folder / _MANIFEST).write_text(json.dumps(hashes, indent=1))
+        hashes = {str(p.relative_to(folder)): _hash(p, _ALGORITHM) for p in files}
+        manifest = {"algorithm": _ALGORITHM, "files": hashes, "own": _own_hash(hashes)}
+        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))
 
 
 @ocp.args.register_with_handler(_Handler, for_save=True)
@@ -57,26 +66,48 @@ class _Restore(ocp.args.PyTreeRestore):
 
 
 class Checkpoints:
-    """The checkpoints of one run, in one folder: the newest `keep` stay.
+    """The checkpoints of one run, in one folder.
 
     Attributes:
       directory: The folder; made if need be.
     """
 
-    def __init__(self, directory: str | Path, keep: int = 2):
-        """Raises CheckpointError if the folder can not be written."""
+    def __init__(self, directory: str | Path, keep: int = 2, keep_period: int | None = None):
+        """Opens the folder, and removes what a killed run left half written.
+
+        Args:
+          directory: The folder.
+          keep: The newest so many stay. With one, nothing is left to fall back on.
+          keep_period: Steps that are a multiple of it stay for ever; None for none.
+
+        Raises:
+          CheckpointError: The folder can not be written, or several processes do not see the same checkpoints in it.
+          ConfigError: A number below 1.
+        """
+        if min(keep, keep_period or 1) < 1 or keep_period == 0:
+            raise ConfigError(
+                f"keep is {keep} and keep_period is {keep_period}; give at least 1, or no period"
+            )
         self.directory = Path(directory).absolute()
         self._damaged: set[int] = set()
+        every = () if keep_period is None else (policies.EveryNSteps(keep_period),)
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, step_prefix=_PREFIX, create=True, cleanup_tmp_directories=True
+            preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), *every]),
+            step_prefix=_PREFIX,
+            create=True,
+            cleanup_tmp_directories=True,
         )
         with _told(f"can not keep checkpoints in {self.directory}"):
             self.directory.mkdir(parents=True, exist_ok=True)
-            probe = self.directory / ".writable"
-            probe.touch()
-            probe.unlink()
+            tempfile.TemporaryFile(dir=self.directory).close()
             self._manager = ocp.CheckpointManager(
                 self.directory, options=options, item_handlers={_ITEM: _Handler()}
+            )
+        seen = from_all_processes(self.steps())
+        if any(steps != seen[0] for steps in seen):
+            raise CheckpointError(
+                f"the processes of this run see different checkpoints in {self.directory}: {seen}; "
+                "choose a folder that all of them share"
             )
 
     def save(self, step: int, state: Any, notes: Mapping[str, Any] | None = None, wait: bool = False) -> None:
@@ -174,11 +205,12 @@ class Checkpoints:
         """Renames damaged checkpoints, so that their steps can be saved anew and a person can look at them."""
         if not self._damaged:
             return
-        for step in self._damaged:
-            folder = self._folder(step).parent
-            aside = folder.with_name(_DAMAGED + folder.name)
-            shutil.rmtree(aside, ignore_errors=True)
-            folder.rename(aside)
+        with _by_one_process() as mine:
+            for step in self._damaged if mine else ():
+                folder = self._folder(step).parent
+                aside = folder.with_name(_DAMAGED + folder.name)
+                shutil.rmtree(aside, ignore_errors=True)
+                folder.rename(aside)
         self._damaged.clear()
         self._manager.reload()
 
@@ -217,11 +249,13 @@ def save_params(path: str | Path, params: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with ocp.Checkpointer(_Handler()) as checkpointer:
             checkpointer.save(fresh, args=_Save(pytree.nested(pytree.named_leaves(params))), force=True)
-        shutil.rmtree(old, ignore_errors=True)
-        if path.exists():
-            path.rename(old)
-        fresh.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
+        with _by_one_process() as mine:
+            if mine:
+                shutil.rmtree(old, ignore_errors=True)
+                if path.exists():
+                    path.rename(old)
+                fresh.rename(path)
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def load_params(
@@ -299,7 +333,7 @@ def _read(folder: Path, named: Mapping[str, Any], as_numpy: bool = False) -> dic
         if as_numpy:
             return ocp.RestoreArgs(restore_type=np.ndarray)
         sharding = getattr(leaf, "sharding", None)
-        sharding = sharding or jax.sharding.SingleDeviceSharding(jax.devices()[0])
+        sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         return ocp.ArrayRestoreArgs(dtype=leaf.dtype, sharding=sharding, global_shape=leaf.shape)
 
     shapes = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in named.items()}
@@ -349,25 +383,85 @@ def compare(
         raise CheckpointError(f"{folder} is of another model. " + "; ".join(problems))
 
 
-def _damage(folder: Path, step: int | None = None) -> str | None:
-    """Returns what is wrong with the files of a saved tree, or None."""
+def from_all_processes(value: Any) -> list[Any]:
+    """Returns what every process gives, in the order of their numbers; all of them call it, at the same place.
+
+    Args:
+      value: A small JSON value.
+    """
+    if jax.process_count() == 1:
+        return [value]
+    text = np.frombuffer(json.dumps(value).encode(), np.uint8)
+    longest = int(multihost_utils.process_allgather(np.array(len(text), np.int32)).max())
+    padded = np.pad(text, (0, longest - len(text)), constant_values=ord(" "))
+    return [json.loads(row.tobytes()) for row in multihost_utils.process_allgather(padded)]
+
+
+@contextlib.contextmanager
+def _by_one_process() -> Iterator[bool]:
+    """Gives True to the process that is to do something to the folder; the others wait until it is done."""
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text())
-        for name, expected in manifest.items():
-            if _hash(folder / name) != expected:
+        yield jax.process_index() == 0
+    finally:
+        from_all_processes(None)
+
+
+def _damage(folder: Path, step: int | None = None) -> str | None:
+    """Returns what is wrong with a saved tree, or None. Of several processes each looks at its share of the files."""
+    found = next(filter(None, from_all_processes(_changed(folder))), None)
+    if found is None and step is not None and (held := _custom(folder).get("step")) != step:
+        return f"it holds step {held}"
+    return found
+
+
+def _changed(folder: Path) -> str | None:
+    try:
+        algorithm, files = _manifest(folder)
+    except FileNotFoundError:
+        return f"{_MANIFEST} is missing"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{_MANIFEST} can not be read ({error!r})"
+    for name in sorted(files)[jax.process_index() :: jax.process_count()]:
+        try:
+            if _hash(folder / name, algorithm) != files[name]:
                 return f"{name} changed since it was written"
-    except FileNotFoundError as error:
-        return f"{Path(error.filename).name} is missing"
-    except (OSError, ValueError, AttributeError) as error:
-        return f"{_MANIFEST} can not be read ({error})"
-    if step is not None and _custom(folder).get("step") != step:
-        return f"it holds step {_custom(folder).get('step')}"
+        except FileNotFoundError:
+            return f"{name} is missing"
+        except (OSError, ValueError) as error:
+            return f"{name} can not be read ({error})"
     return None
 
 
-def _hash(path: Path) -> str:
+def _manifest(folder: Path) -> tuple[str, dict[str, str]]:
+    """Returns how the files of a saved tree were hashed, and their hashes by name.
+
+    Raises:
+      OSError, ValueError, KeyError, TypeError: There is no manifest, or it is not what was written.
+    """
+    manifest = json.loads((folder / _MANIFEST).read_text(), object_pairs_hook=_once)
+    algorithm = manifest["algorithm"] if "files" in manifest else _OLD_ALGORITHM
+    if algorithm not in _ALGORITHMS:
+        raise ValueError(f"unknown algorithm {algorithm!r}")
+    files = dict(manifest.get("files", manifest))
+    if "files" in manifest and manifest["own"] != _own_hash(files):
+        raise ValueError("it changed since it was written")
+    return algorithm, files
+
+
+def _own_hash(files: Mapping[str, str]) -> str:
+    return hashlib.new(_ALGORITHM, json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON whose names are all different: a flipped bit can make two of them the same."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name occurs twice")
+    return dict(pairs)
+
+
+def _hash(path: Path, algorithm: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return hashlib.file_digest(file, _ALGORITHMS[algorithm]).hexdigest()
 
 
 def _some(names: list[str], most: int = 10) -> str:

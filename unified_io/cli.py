@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from unified_io.commands import convert, data, doctor, generate, plan
+from unified_io.commands import convert, data, doctor, drill, generate, plan
 from unified_io.errors import ConfigError, UnifiedIOError
 
 VERBS = {
@@ -15,7 +15,9 @@ VERBS = {
     "eval": ("evaluate", "score the checkpoint in model_dir"),
     "report": ("report", "write the report of the run in model_dir"),
 }
-COMMANDS = {module.__name__.rpartition(".")[2]: module for module in (generate, convert, data, plan, doctor)}
+COMMANDS = {
+    module.__name__.rpartition(".")[2]: module for module in (generate, convert, data, plan, doctor, drill)
+}
 # These read a run file too.
 WITH_RUN_FILE = ("data", "plan")
 # Read by the libraries when they start. The scheduler for many cores costs a few per cent of speed on few.
@@ -49,8 +51,8 @@ def run(job: Job) -> Job:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, 1 when a check failed, 2 for input that can not work, 130 when
-    interrupted."""
+    """Runs one command and returns its exit code: 0, also when SIGTERM had it save and stop; 1 when a check failed, 2
+    for input that can not work, 130 when interrupted."""
     args = _parser().parse_args(_join_bindings(sys.argv[1:] if argv is None else argv))
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -65,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG_INPUT
     except KeyboardInterrupt as stop:
         print(f"\n{str(stop) or 'interrupted; give the same command to continue'}", file=sys.stderr)
-        return INTERRUPTED
+        return OK if getattr(stop.__cause__, "terminated", False) else INTERRUPTED
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -81,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="|".join([*VERBS, *COMMANDS]))
     for verb, (_, meaning) in VERBS.items():
-        _add_gin_flags(verbs.add_parser(verb, help=meaning, formatter_class=_Help, allow_abbrev=False))
+        flags = verbs.add_parser(verb, help=meaning, formatter_class=_Help, allow_abbrev=False)
+        _add_gin_flags(flags)
+        _add_process_flags(flags)
     for verb, command in COMMANDS.items():
         flags = verbs.add_parser(verb, help=command.MEANING, formatter_class=_Help, allow_abbrev=False)
         command.add_flags(flags)
@@ -113,6 +117,32 @@ def _add_gin_flags(parser: argparse.ArgumentParser) -> None:
     add("--model_dir", metavar="FOLDER", help="where the run lives; the same as --gin.MODEL_DIR=FOLDER")
 
 
+def _add_process_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    meaning = "join the other processes of this run; SLURM and Open MPI need no flag"
+    add("--multiprocess", "--multiprocess_gpu", action="store_true", help=meaning)
+    add("--coordinator_address", metavar="HOST:PORT", help="where process 0 listens")
+    add("--process_count", type=int, metavar="N", help="how many processes there are")
+    add("--process_index", type=int, metavar="I", help="which one this is, from 0")
+    add("--initialization_timeout", type=int, default=300, metavar="S", help="seconds to wait for the others")
+
+
+def _join_processes(args: argparse.Namespace) -> bool:
+    """Joins the other processes of a run, if there are any; says whether this one writes for all of them."""
+    import jax
+
+    from unified_io.train import hosts
+
+    hosts.start(
+        args.coordinator_address,
+        args.process_count,
+        args.process_index,
+        asked=args.multiprocess,
+        timeout_s=args.initialization_timeout,
+    )
+    return jax.process_index() == 0
+
+
 def _join_bindings(argv: Sequence[str]) -> list[str]:
     """Turns every `--gin.NAME=VALUE` into a `--gin_bindings` of its own, order kept."""
     return [
@@ -141,6 +171,7 @@ def _build(args: argparse.Namespace) -> Any:
 def _run_job(args: argparse.Namespace) -> None:
     from unified_io.gin_edge import session
 
+    first = _join_processes(args)
     reading = _reading(args)
     method, _ = VERBS[args.verb]
     model_dir = reading.macros.get(session.MODEL_DIR, (None, ""))[0]
@@ -153,7 +184,7 @@ def _run_job(args: argparse.Namespace) -> None:
             f"{type(job).__name__} can not {args.verb}: it has no method {' or '.join(missing)}"
         )
     job.check()
-    if args.verb == "train":
+    if args.verb == "train" and first:
         changes = session.save(Path(model_dir))
         if changes:
             print("the config of this model_dir has changed:", *changes, sep="\n  ", file=sys.stderr)

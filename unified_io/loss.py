@@ -70,10 +70,11 @@ def total_loss(
       label_smoothing: See `token_loss`.
       divide_by: Divides each target's summed loss instead of its own number of tokens (1 for plain sums).
       counts: Tokens of every target in the batch of which the outputs are a part; losses and metrics of all parts then
-        add up to those of the batch. None where they are all of it.
+        add up to those of the batch, but for the maximum. None where they are all of it.
 
     Returns:
-      The loss, and per target `<name>/loss`, `<name>/z_loss`, `<name>/accuracy` and `<name>/tokens`.
+      The loss, and per target `<name>/loss`, `<name>/z_loss`, `<name>/accuracy`, `<name>/tokens` and
+      `<name>/logit_max`, the largest logit of its real tokens (minus infinity where there are none).
     """
     total = jnp.zeros((), jnp.float32)
     metrics = {}
@@ -86,6 +87,8 @@ def total_loss(
         metrics[f"{name}/z_loss"] = z_mean
         metrics[f"{name}/accuracy"] = hits.sum() / count
         metrics[f"{name}/tokens"] = out.weights.sum()
+        largest = jnp.where(out.weights > 0, jnp.max(out.logits, axis=-1), -jnp.inf)
+        metrics[f"{name}/logit_max"] = jnp.max(largest, initial=-jnp.inf).astype(jnp.float32)
         total = total + loss + z_mean
     return total, {"loss": total, **metrics}
 
@@ -93,8 +96,8 @@ def total_loss(
 def merged(batches: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Puts the metrics of several batches together: `total_loss` of all their tokens at once.
 
-    A metric `<name>/x` counts by the batch's `<name>/tokens`, and `loss` is added up again from the targets; so the
-    result is the same however examples were laid out in batches. Others are averaged.
+    A metric `<name>/x` counts by the batch's `<name>/tokens`, of a maximum the largest counts, and `loss` is added up
+    again from the targets; so the result is the same however examples were laid out in batches. Others are averaged.
 
     Args:
       batches: Metrics of `total_loss`, divided by the number of tokens, as plain numbers; at least one.
@@ -106,6 +109,8 @@ def merged(batches: Sequence[Mapping[str, float]]) -> dict[str, float]:
     }
 
     def mean(key: str) -> float:
+        if is_maximum(key):
+            return max(batch[key] for batch in batches)
         target = key.rpartition("/")[0]
         if target not in tokens:
             return sum(batch[key] for batch in batches) / len(batches)
@@ -115,3 +120,8 @@ def merged(batches: Sequence[Mapping[str, float]]) -> dict[str, float]:
     if "loss" in means and tokens:
         means["loss"] = sum(means[f"{name}/loss"] + means[f"{name}/z_loss"] for name in tokens)
     return means | {f"{name}/tokens": count for name, count in tokens.items()}
+
+
+def is_maximum(name: str) -> bool:
+    """Says whether a metric is a maximum, of which no sum and no mean is taken."""
+    return name.endswith("_max")

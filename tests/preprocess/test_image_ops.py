@@ -1,6 +1,10 @@
 """Pictures of every kind are read, resized, placed and taken back."""
 
+import contextlib
 import io
+import struct
+import tracemalloc
+import zlib
 
 import jax
 import numpy as np
@@ -214,6 +218,90 @@ def test_formats_that_start_programs_are_not_opened():
 def test_arrays_that_are_no_pixels_are_errors(array, word):
     with pytest.raises(DataError, match=word):
         image_ops.read(array)
+
+
+def png(width: int, height: int, *chunks: tuple[bytes, bytes], pixels: bytes = b"") -> bytes:
+    """A PNG file of grey bytes whose header says what it is told to."""
+    header = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    parts = [header, *chunks, (b"IDAT", zlib.compress(pixels)), (b"IEND", b"")]
+    check = lambda kind, content: struct.pack(">I", zlib.crc32(kind + content))  # noqa: E731
+    laid = (
+        struct.pack(">I", len(content)) + kind + content + check(kind, content) for kind, content in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(laid)
+
+
+def test_a_png_made_by_hand_is_read():
+    np.testing.assert_allclose(
+        image_ops.read(png(2, 1, pixels=b"\0\x33\xcc"))[0, :, 0], [0.2, 0.8], atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "width, height, word",
+    [
+        (9_000, 9_000, "9000x9000; the most is"),
+        (60_000, 60_000, "DecompressionBomb"),
+        (2**31 - 1, 2**31 - 1, "DecompressionBomb"),
+        (1, 70_000, "1x70000; the most is"),
+        (70_000, 1, "70000x1; the most is"),
+        (0, 5, "an image of"),
+        (100, 100, "an image of"),  # a header and no pixels
+    ],
+)
+def test_headers_of_bombs_are_errors(width, height, word, recwarn):
+    with pytest.raises(DataError, match=word):
+        image_ops.read(png(width, height))
+    assert len(recwarn) == 0
+
+
+def test_what_pillow_only_warns_of_is_an_error():
+    with (
+        pytest.raises(DataError, match="12000x12000; the most is"),
+        pytest.warns(Image.DecompressionBombWarning),
+    ):
+        image_ops.read(png(12_000, 12_000))
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_text_that_unfolds_to_a_hundred_megabytes_is_not_unfolded(kind):
+    folded = zlib.compress(bytes(100_000_000), 9)
+    before = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0"}[kind]
+    content = png(1, 1, (kind, before + folded), pixels=b"\0\xff")
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(DataError):
+            image_ops.read(content)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shape", [(1, 60_000), (60_000, 1), (1, 1)])
+def test_slivers_are_read_and_fit_the_square(shape):
+    pixels = Image.fromarray(np.full(shape, 51, np.uint8))
+    image = image_ops.read(as_file(pixels))
+    assert image.shape == (*shape, 3)
+    padded, mask, _ = image_ops.resize_and_pad(image, (64, 64))
+    assert mask.any()
+    np.testing.assert_allclose(padded[mask], 0.2, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L", "YCbCr"])
+def test_a_jpeg_of_any_colours_is_read(mode):
+    image = image_ops.read(
+        as_file(Image.new("RGB", (8, 8), (51, 102, 204)).convert(mode), "JPEG", quality=95)
+    )
+    expected = [0.2, 0.4, 0.8] if mode != "L" else [0.382] * 3
+    np.testing.assert_allclose(image, np.broadcast_to(expected, (8, 8, 3)), atol=0.03)
+
+
+def test_a_jpeg_cut_anywhere_is_named_or_whole():
+    noise = Image.fromarray(np.random.default_rng(6).integers(0, 256, (40, 40, 3), np.uint8))
+    content = as_file(noise, "JPEG")
+    for cut in np.linspace(0, len(content) - 3, 50).astype(int):
+        with pytest.raises(DataError, match=f"image of {cut} bytes"):
+            image_ops.read(content[:cut])
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):

@@ -1,6 +1,7 @@
 """Sounds of every kind are read, resampled, cut and written."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -108,6 +109,7 @@ def test_writing_and_reading_give_the_sound_back(tmp_path):
         ((TONE, 1e9), "sample rate"),
         ((TONE, [8000]), "sample rate"),
         ((TONE, "8000"), "sample rate"),
+        (np.zeros((100, 65), np.float32), "65 channels; the most is 64"),
         (b"RIFF nothing", "convert it"),
         (b"", "0 bytes long"),
         ("nowhere.wav", "no sound at 'nowhere.wav'"),
@@ -131,6 +133,66 @@ def test_too_long_sounds_are_refused_before_they_are_decoded(monkeypatch):
                 sound.read(content, RATE)
             with pytest.raises(DataError, match="the most is"):
                 sound.read(np.zeros((RATE, 4), np.float32), RATE)
+
+
+def wav(samples: bytes, *, channels=1, rate=RATE, bits=16, data_bytes=None, riff_bytes=None) -> bytes:
+    """A WAV file of PCM whose header says what it is told to."""
+    frame = channels * bits // 8
+    about = struct.pack("<HHIIHH", 1, channels, rate, (rate * frame) % 2**32, frame % 2**16, bits)
+    size = len(samples) if data_bytes is None else data_bytes
+    body = b"WAVEfmt " + struct.pack("<I", len(about)) + about + b"data" + struct.pack("<I", size) + samples
+    return b"RIFF" + struct.pack("<I", len(body) if riff_bytes is None else riff_bytes) + body
+
+
+PCM = (TONE * 32767).astype("<i2").tobytes()
+
+
+def test_a_plain_wav_is_read():
+    np.testing.assert_allclose(sound.read(wav(PCM), RATE), TONE, atol=1e-4)
+
+
+@pytest.mark.parametrize("claim", [{"data_bytes": 2**32 - 1}, {"data_bytes": 2**31, "riff_bytes": 2**31}])
+def test_what_a_header_claims_beyond_the_file_is_not_made_up(claim, monkeypatch):
+    made = []
+    empty = np.empty
+    monkeypatch.setattr(
+        np, "empty", lambda shape, *rest, **more: made.append(shape) or empty(shape, *rest, **more)
+    )
+    waveform = sound.read(wav(PCM, **claim), RATE)
+    np.testing.assert_allclose(waveform, TONE, atol=1e-4)
+    assert all(np.prod(shape) <= len(TONE) for shape in made), made
+
+
+@pytest.mark.parametrize(
+    "content, word",
+    [
+        (wav(PCM, channels=1000), "1000 channels"),
+        (wav(PCM, channels=0), "a sound of"),
+        (wav(PCM, bits=0), "a sound of"),
+        (wav(PCM, rate=0), "a sound of|sample rate"),
+        (wav(PCM, rate=1), "the most is 3600 s|sample rate"),
+        (wav(PCM, rate=2**31 - 1), "sample rate"),
+        (wav(b""), "samples in it"),
+        (wav(PCM)[:20], "a sound of 20 bytes"),
+        (wav(PCM)[:43], "a sound of 43 bytes|samples in it"),
+        (wav(PCM).replace(b"WAVE", b"WAVY"), "a sound of"),
+        (wav(PCM).replace(b"data", b"dada"), "a sound of|samples in it"),
+    ],
+)
+def test_headers_that_can_not_be_are_errors(content, word):
+    with pytest.raises(DataError, match=word):
+        sound.read(content, RATE)
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "OGG", "AIFF", "WAV"])
+def test_a_sound_cut_anywhere_is_shorter_or_an_error(kind):
+    content = as_file(TONE, kind=kind)
+    for cut in np.linspace(0, len(content) - 1, 25).astype(int):
+        try:
+            waveform = sound.read(content[:cut], RATE)
+        except DataError:
+            continue
+        assert len(waveform) <= len(TONE) and np.isfinite(waveform).all()
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ def test_a_playlist_opens_no_other_file(av, tmp_path):
     [
         (video_file, "MAX_PIXELS", 5 * 48 * 64 - 1, "ask for fewer frames"),
         (video_file, "MAX_SECONDS", 1.0, "the most is 1 s"),
+        (video_file, "MAX_FRAMES", 49, "more than 49 frames: cut it"),
         ("unified_io.preprocess.sources", "MAX_BYTES", 1000, "may have 1 to 1000"),
     ],
 )

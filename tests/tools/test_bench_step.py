@@ -11,12 +11,7 @@ import jax
 import numpy as np
 import pytest
 from bench import batches, model
-from bench.flops import StepFlops
 from bench.presets import PRESETS
-
-from tests.tiny import featurize, tiny_batch, tiny_config, tiny_examples
-from unified_io.data.packing import measure
-from unified_io.nn import masks
 
 ARGS = argparse.Namespace(
     preset="quick",
@@ -127,45 +122,6 @@ def test_drawn_rows_hold_several_examples(quick):
 def test_unknown_lengths_suggest_the_nearest(quick):
     with pytest.raises(ValueError, match="did you mean 'drawn'"):
         batches.make("drawm", quick, 2)
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    config = tiny_config()
-    return config, StepFlops(config, model.shapes(config)), featurize(config, tiny_examples())
-
-
-@pytest.mark.parametrize(("packed", "rows"), [(False, 5), (True, 2), (True, 4)])
-def test_useful_is_what_examples_ask_for_without_what_masks_hide(tiny, packed, rows):
-    config, flops, features = tiny
-    batch = tiny_batch(config, features, packed=packed, rows=rows)
-    segments = batch["decoder"]["segment_ids"][0]
-    looked_at = (masks.segments(segments, segments)[:, 0] & masks.causal(segments.shape[1])).sum()
-    squares = sum(measure(x, config.inputs, config.targets).decoder ** 2 for x in features)
-    b = config.backbone
-    hidden = 3 * b.num_decoder_layers * 4 * b.num_heads * b.head_dim * (squares - int(looked_at))
-    assert hidden > 0
-    assert flops.useful(batch) == pytest.approx(sum(map(flops.example, features)) - hidden, rel=1e-12)
-
-
-def test_padding_is_not_useful(tiny):
-    config, flops, features = tiny
-    small, large = (flops.useful(tiny_batch(config, features, packed=True, rows=rows)) for rows in (2, 5))
-    assert small == large < flops.useful(tiny_batch(config, [*features, features[0]], packed=True, rows=5))
-
-
-@pytest.mark.parametrize(
-    ("device", "dtype", "mfu", "why"),
-    [
-        ("NVIDIA H200", "bfloat16", 0.5, None),
-        ("NVIDIA H200", "float32", None, "peaks are those of bfloat16"),
-        ("TPU v9", "bfloat16", None, "no peak is known of a 'TPU v9'"),
-    ],
-)
-def test_use_of_the_machine_is_told_or_why_not(device, dtype, mfu, why):
-    got, reason = bench_step.mfu_of(494.5e12, device, dtype)
-    assert got == mfu
-    assert reason is None if why is None else reason.startswith(why)
 
 
 def test_depths_are_compared_each_in_a_process_of_its_own(monkeypatch):

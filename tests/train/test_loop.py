@@ -16,13 +16,26 @@ import pytest
 from unified_io import pytree
 from unified_io.checkpoint import Checkpoints
 from unified_io.errors import ConfigError, DataError
-from unified_io.train.loop import Diverged, Interrupted, fit
+from unified_io.train.guard import CAUSES, SpikeConfig
+from unified_io.train.interruption import Interrupted
+from unified_io.train.loop import fit
 from unified_io.train.optimizer import OptimizerConfig, ScheduleConfig, build
 from unified_io.train.state import TrainState
 from unified_io.train.step import make_train_step
 from unified_io.train.telemetry import Telemetry
+from unified_io.train.watchdog import FILE, Stalled
+from unified_io.train.window import Diverged
 
-_TIMING = ("time", "steps_per_s", "examples_per_s", "cpu_seconds")
+# What differs between two runs of the same: how long it took, and what a session found already compiled.
+_TIMING = (
+    "time",
+    "steps_per_s",
+    "examples_per_s",
+    "cpu_seconds",
+    "data_wait_share",
+    "goodput",
+    "compilations",
+)
 
 
 def _loss(params, batch, rng):
@@ -36,10 +49,10 @@ def _loss(params, batch, rng):
     }
 
 
-def _batch(step, poison=False):
+def _batch(step, poison=1.0):
     rng = np.random.default_rng(step)
     x = rng.normal(size=(16, 8)).astype(np.float32)
-    y = np.sin(x[:, :2]) * (np.nan if poison else 1.0)
+    y = np.sin(x[:, :2]) * poison
     return {"x": x, "y": y.astype(np.float32), "tokens": np.float32(1 + step % 3)}
 
 
@@ -47,13 +60,14 @@ def _batches(start):
     return map(_batch, itertools.count(start))
 
 
-def _start():
+def _start(spikes=None):
     keys = jax.random.split(jax.random.key(0))
     params = {
         "in": 0.3 * jax.random.normal(keys[0], (8, 32)),
         "out": 0.3 * jax.random.normal(keys[1], (32, 2)),
     }
-    optimizer = build(OptimizerConfig("adamw", ScheduleConfig("constant", base=0.01)), params)
+    config = OptimizerConfig("adamw", ScheduleConfig("constant", base=0.01), spikes=spikes)
+    optimizer = build(config, params)
     return TrainState.create(params, optimizer), optimizer
 
 
@@ -69,8 +83,8 @@ def _bits(state):
 class _Run:
     """One run in a folder, to be started as often as need be."""
 
-    def __init__(self, folder, step_fn, total_steps=6, **settings):
-        self.folder, self.step_fn = folder, step_fn
+    def __init__(self, folder, step_fn, total_steps=6, spikes=None, **settings):
+        self.folder, self.step_fn, self.spikes = folder, step_fn, spikes
         self.settings = {"total_steps": total_steps, "checkpoint_period": 4, "report_period": 2, **settings}
         self.evaluated = []
 
@@ -85,7 +99,7 @@ class _Run:
             Telemetry(self.folder, "train", total, stream=io.StringIO()) as telemetry,
         ):
             return fit(
-                _start()[0], self.step_fn, batches, checkpoints=checkpoints, telemetry=telemetry,
+                _start(self.spikes)[0], self.step_fn, batches, checkpoints=checkpoints, telemetry=telemetry,
                 eval_period=3, eval_fn=eval_fn or evaluate, **self.settings,
             )  # fmt: skip
 
@@ -118,9 +132,10 @@ def test_reports_and_evaluations_come_at_their_steps(straight):
     assert [(line["step"], "eval/sum" in line) for line in lines] == [
         (2, False), (3, True), (4, False), (6, False), (6, True),
     ]  # fmt: skip
-    assert {"loss", "text/loss", "grad_norm", "param_norm", "learning_rate", "skipped_steps"} <= lines[
-        0
-    ].keys()
+    told = {"loss", "text/loss", "grad_norm", "grad_norm/in", "grad_norm/out", "param_norm", "learning_rate",
+            "skipped_steps", *(f"skipped/{cause}" for cause in CAUSES)}  # fmt: skip
+    assert told <= lines[0].keys()
+    assert not any("bad" in name or "row" in name for name in lines[0]), "there is no mean of these"
 
 
 @pytest.mark.parametrize("steps", [1, 3, 4, 5])
@@ -210,52 +225,46 @@ def test_cpu_seconds_add_up_over_sessions_and_leave_evaluations_out(tmp_path, st
     assert seconds[1] - seconds[0] < 0.5
 
 
-def _counted(step_fn):
-    """Returns a step, and the list to which each call of it adds how many programs were compiled during it."""
-    compiled = []
+def test_one_compilation_a_shape_and_a_loss_that_falls(tmp_path):
+    step = make_train_step(_loss, _start()[1], seed=0)
 
-    def count(event, duration, **_):
-        compiled[-1] += "backend_compile" in event
+    def of_two_shapes(start):
+        for number in itertools.count(start):
+            batch = _batch(number)
+            yield batch if number < 150 else {**batch, "x": batch["x"][:8], "y": batch["y"][:8]}
 
-    def step(state, batch):
-        compiled.append(0)
-        jax.monitoring.register_event_duration_secs_listener(count)
-        try:
-            return step_fn(state, batch)
-        finally:
-            jax.monitoring.unregister_event_duration_listener(count)
-
-    return compiled, step
-
-
-def test_one_compilation_and_a_loss_that_falls(tmp_path):
-    state, optimizer = _start()
-    compiled, step = _counted(make_train_step(_loss, optimizer, seed=0))
-    with (
-        Checkpoints(tmp_path / "c") as checkpoints,
-        Telemetry(tmp_path, "train", 200, io.StringIO()) as telemetry,
-    ):
-        fit(
-            state,
-            step,
-            _batches,
-            total_steps=100,
-            checkpoints=checkpoints,
-            telemetry=telemetry,
-            report_period=20,
-        )
-        fit(
-            _start()[0],
-            step,
-            _batches,
-            total_steps=200,
-            checkpoints=checkpoints,
-            telemetry=telemetry,
-            report_period=20,
-        )
-    losses = [json.loads(line)["loss"] for line in telemetry.path.read_text().splitlines()]
+    for total in (100, 200):
+        with (
+            Checkpoints(tmp_path / "c") as checkpoints,
+            Telemetry(tmp_path, "train", total, io.StringIO()) as telemetry,
+        ):
+            fit(_start()[0], step, of_two_shapes, total_steps=total, checkpoints=checkpoints, telemetry=telemetry,
+                report_period=20)  # fmt: skip
+    lines = [json.loads(line) for line in telemetry.path.read_text().splitlines()]
+    losses = [line["loss"] for line in lines]
     assert len(losses) == 10 and losses[-1] < 0.4 * losses[0]
-    assert compiled == [1] + [0] * 199
+    # The second session found the first shape compiled, and compiles the second one at step 151.
+    assert [line["compilations"] for line in lines] == [1] * 5 + [0] * 2 + [1] * 3
+
+
+def test_reports_say_where_the_time_went(tmp_path, step_fn):
+    def slow(start):
+        for batch in _batches(start):
+            time.sleep(0.02)
+            yield batch
+
+    run = _Run(tmp_path, step_fn)
+    with pytest.raises(Interrupted):
+        run(_signal_after(4))
+    run(slow)
+    rows = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    reports = [row for row in rows if "loss" in row]
+    assert all(0 < row["goodput"] < 1 for row in reports)
+    assert 0 < reports[-1]["data_wait_share"] < 1
+    with Checkpoints(tmp_path) as checkpoints:
+        first, last = checkpoints.notes(4), checkpoints.notes(6)
+    assert first["began"] == last["began"] and 0 < first["good_seconds"] < last["good_seconds"]
+    assert last["good_seconds"] < last["cpu_seconds"] + time.time() - last["began"]
 
 
 def test_means_are_weighted_by_tokens(tmp_path):
@@ -277,26 +286,94 @@ def test_means_are_weighted_by_tokens(tmp_path):
     )
 
 
-def test_a_loss_that_stays_nan_stops_the_run_and_is_named(tmp_path, step_fn):
-    def poisoned(start):
-        return (_batch(step, poison=step >= 4) for step in itertools.count(start))
+def _poisoned(value, steps):
+    """Batches of which some are multiplied by a value."""
+    return lambda start: (_batch(i, poison=value if i in steps else 1.0) for i in itertools.count(start))
 
-    run = _Run(tmp_path, step_fn, total_steps=50)
+
+def test_too_many_skipped_steps_end_the_run_by_name_and_the_last_good_checkpoint_stays(tmp_path, step_fn):
+    run = _Run(tmp_path, step_fn, total_steps=50, patience=3)
     with pytest.raises(
-        Diverged, match="text/loss was not finite in 3 reports in a row, the last at step 10 "
+        Diverged,
+        match="3 steps in a row were skipped, the last of them step 8: not finite is y in its batch, "
+        "its text/loss, the gradient of in;",
     ):
-        run(poisoned)
-    assert run.lines()[-1]["loss"] is None and run.lines()[-1]["skipped_steps"] == 6
+        run(_poisoned(np.nan, range(5, 50)))
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.steps() == [4]
+        good = checkpoints.restore(pytree.abstract(_start()[0]))
+    assert int(good.opt_state.in_a_row) == 0
 
 
-def test_one_bad_batch_is_skipped_and_counted(tmp_path, step_fn):
-    def poisoned(start):
-        return (_batch(step, poison=step == 2) for step in itertools.count(start))
+def test_a_run_that_was_given_up_is_given_up_at_the_same_step_when_it_is_given_again(tmp_path, step_fn):
+    run = _Run(tmp_path, step_fn, total_steps=50, patience=6)
+    for _ in range(2):
+        with pytest.raises(Diverged, match="the last of them step 8: "):
+            run(_poisoned(np.inf, range(2, 50)))
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.steps() == [4], "saved between skipped steps, with how many they were"
 
-    run = _Run(tmp_path, step_fn)
-    state = run(poisoned)
+
+def test_a_bad_parameter_is_named(step_fn):
+    state = _start()[0]
+    state = state.replace(params={**state.params, "out": state.params["out"].at[3, 1].set(jnp.inf)})
+    with pytest.raises(Diverged, match="not finite is the parameter out, its text/loss"):
+        fit(state, step_fn, _batches, total_steps=20)
+
+
+def test_bad_batches_now_and_then_are_skipped_and_counted(tmp_path, step_fn):
+    run = _Run(tmp_path, step_fn, total_steps=8, patience=2)
+    state = run(_poisoned(np.nan, (2, 4, 6)))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
-    assert [line["skipped_steps"] for line in run.lines() if "loss" in line] == [0, 1, 1]
+    reports = [line for line in run.lines() if "loss" in line]
+    assert [line["skipped_steps"] for line in reports] == [0, 1, 2, 3]
+    assert [line["skipped/loss_not_finite"] for line in reports] == [0, 1, 2, 3]
+    assert np.isfinite([line["loss"] for line in reports]).all()
+
+
+@pytest.fixture(scope="module")
+def wary():
+    spikes = SpikeConfig(sigmas=4.0, window=4)
+    return spikes, make_train_step(_loss, _start(spikes)[1], seed=3)
+
+
+def test_a_spike_is_skipped_and_a_resumed_run_skips_it_too(tmp_path, wary):
+    spikes, step = wary
+    batches = _poisoned(30.0, (7,))
+    whole = _Run(tmp_path / "whole", step, 10, spikes)
+    state = whole(batches)
+    assert whole.lines()[-2]["skipped/loss_spike"] == whole.lines()[-2]["skipped_steps"] == 1
+    broken = _Run(tmp_path / "broken", step, 10, spikes)
+    with pytest.raises(DataError):
+        broken(lambda start: itertools.islice(batches(start), 6))
+    assert (_bits(broken(batches)), broken.lines()) == (_bits(state), whole.lines())
+
+
+def _stuck(start):
+    yield _batch(start)
+    time.sleep(60)
+
+
+def test_a_batch_that_never_comes_is_an_error_and_no_hang(tmp_path, step_fn):
+    run = _Run(tmp_path, step_fn, watchdog_s=0.3)
+    with pytest.raises(Stalled, match=rf"waited 0.3 s for data, and nothing came; .*{FILE} says where"):
+        run(_stuck)
+    assert "_stuck" in (tmp_path / FILE).read_text()
+
+
+def test_a_step_that_never_ends_is_an_error_and_no_hang(step_fn):
+    with pytest.raises(Stalled, match=r"waited 0.3 s for the device"):
+        fit(_start()[0], lambda *_: time.sleep(60), _batches, total_steps=3, watchdog_s=0.3)
+
+
+def test_slow_evaluations_and_many_fast_steps_wake_no_watchdog(tmp_path, step_fn, straight):
+    def slow(state):
+        time.sleep(0.6)
+        return {"sum": float(state.params["in"].sum())}
+
+    run = _Run(tmp_path, step_fn, watchdog_s=0.5)
+    assert (_bits(run(eval_fn=slow)), run.lines()) == straight
+    assert "watchdog" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_batches_that_end_are_an_error_after_a_save(tmp_path, step_fn, straight):

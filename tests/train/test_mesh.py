@@ -1,10 +1,13 @@
 """Several devices compute what one computes, and every array lies where the rules say."""
 
+import dataclasses
 import os
 import re
 import subprocess
 import sys
 import textwrap
+import types
+from pathlib import Path
 
 import flax.linen as nn
 import jax
@@ -12,9 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from unified_io import cli
 from unified_io.errors import ConfigError
+from unified_io.gin_edge import session
+from unified_io.model import parameter_shapes
 from unified_io.train import mesh as meshes
 from unified_io.train.mesh import MeshConfig, init_sharded, make_mesh, shard_batch, shardings
+
+TESTS = Path(__file__).resolve().parents[1]
 
 _PRELUDE = """
 import functools, re, sys
@@ -32,8 +40,8 @@ class Net(nn.Module):
     @nn.compact
     def __call__(self, x):
         box = functools.partial(nn.with_logical_partitioning, nn.initializers.normal(0.3))
-        wi = self.param("wi", box(names=("embed", "mlp")), (16, 32))
-        wo = self.param("wo", box(names=("mlp", "embed")), (32, 16))
+        use = lambda name, axes, shape: nn.with_logical_constraint(self.param(name, box(names=axes), shape), axes)
+        wi, wo = use("wi", ("embed", "mlp"), (16, 32)), use("wo", ("mlp", "embed"), (32, 16))
         scale = self.param("scale", nn.with_logical_partitioning(nn.initializers.ones, ("embed",)), (16,))
         hidden = nn.with_logical_constraint(jax.nn.relu(x * scale @ wi), ("batch", "length", "mlp"))
         return hidden @ wo
@@ -71,28 +79,30 @@ def run(devices, shape, name="adamw", steps=3):
 """
 
 
-def _run(code: str, *arguments: str) -> None:
-    environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "8", "JAX_PLATFORMS": "cpu"}
-    program = _PRELUDE + textwrap.dedent(code)
+def _run(*arguments: str) -> None:
+    """Runs Python with eight devices."""
+    environment = {
+        **os.environ,
+        "JAX_NUM_CPU_DEVICES": "8",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)]),
+        "JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
+    }
     done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_eight_devices_compute_what_one_computes_and_read_each_others_checkpoints(tmp_path):
-    _run(
-        """
+    program = """
         devices = jax.devices()
         assert len(devices) == 8
         assert make_mesh(MeshConfig(data=2)).devices.tolist() == [[[devices[0]]], [[devices[1]]]]
         cases = (("adafactor", (8, 1, 1)), ("adamw", (1, 8, 1)), ("adafactor", (2, 2, 2)), ("adamw", (2, 1, 4)))
         for name, shape in cases:
-            one, one_losses, _, _ = run(devices[:1], (1, 1, 1), name)
+            one, one_losses, *_ = run(devices[:1], (1, 1, 1), name)
             many, losses, text, placed = run(devices, shape, name)
             assert meshes.own_shards(make_mesh(MeshConfig(*shape))) == [*range(shape[0] * shape[1])]
             np.testing.assert_allclose(losses, one_losses, rtol=2e-5)
@@ -101,6 +111,9 @@ def test_eight_devices_compute_what_one_computes_and_read_each_others_checkpoint
             wi, wo = many.params["wi"], many.params["wo"]
             assert wi.sharding.spec == P("fsdp", "model") and wo.sharding.spec == P("model", "fsdp")
             assert wi.addressable_shards[0].data.shape == (16 // shape[1], 32 // shape[2])
+            # A parameter lies in parts over fsdp, and is whole along this axis where it is used.
+            used = r"sharding_constraint [^\\n]*<@\\w*, \\[{}, {\\"model\\"}\\]> : tensor<16x32xf32>"
+            assert re.search(used, text), text
             # The constraint inside the model is really there.
             assert re.search(r"sharding_constraint [^\\n]*\\"data\\"[^\\n]*\\"model\\"", text), text
         moments = {k: v for k, v in pytree.named_leaves(many.opt_state).items() if "/mu/" in k}
@@ -110,14 +123,40 @@ def test_eight_devices_compute_what_one_computes_and_read_each_others_checkpoint
                 np.testing.assert_allclose(moments[k], gradient, rtol=1e-4, atol=1e-8, err_msg=k)
         with Checkpoints(sys.argv[1]) as checkpoints:
             checkpoints.save(3, many, wait=True)
-            for target in (one, *(run(devices, s, name, steps=0)[0] for s in ((4, 1, 2), (1, 4, 2)))):
-                back = checkpoints.restore(pytree.abstract(target))
-                jax.tree.map(np.testing.assert_array_equal, back, many)
-                same = jax.tree.map(lambda a, b: a.sharding == b.sharding, back, target)
-                assert jax.tree.all(same)
-        """,
-        str(tmp_path),
-    )
+            for shape in ((1, 1, 1), (2, 1, 1), (2, 1, 2), (1, 4, 2), (4, 1, 2)):
+                target, *_ = run(devices[:np.prod(shape)], shape, name, steps=0)
+                there = checkpoints.restore(pytree.abstract(target))
+                with Checkpoints(sys.argv[1] + "-" + "x".join(map(str, shape))) as others:
+                    others.save(3, there, wait=True)
+                    back = others.restore(pytree.abstract(many))
+                for found, like in ((there, target), (back, many)):
+                    jax.tree.map(np.testing.assert_array_equal, found, many)
+                    same = jax.tree.map(lambda a, b: a.sharding == b.sharding, found, like)
+                    assert jax.tree.all(same)
+        """
+    _run("-c", _PRELUDE + textwrap.dedent(program), str(tmp_path / "many"))
+
+
+@pytest.mark.parametrize(
+    "switches, shapes",
+    [
+        (
+            '{"scan_layers": true, "remat": "full", "inputs": ["text", "image"], "targets": ["text"]}',
+            ("2,2,2",),
+        ),
+        pytest.param(
+            '{"scan_layers": true, "remat": "full"}', ("2,2,2", "1,8,1", "2,1,4"), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            '{"inputs": ["text", "image", "action"], "targets": ["text"]}',
+            ("8,1,1", "4,1,2", "2,4,1"),
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_the_network_learns_on_eight_devices_what_it_learns_on_one(switches, shapes):
+    """On packed rows, with every modality where there is time: `whole_model.py` says what is compared."""
+    _run(str(TESTS / "train" / "whole_model.py"), switches, *shapes)
 
 
 def test_one_device_is_a_mesh_too():
@@ -134,9 +173,77 @@ def test_one_device_is_a_mesh_too():
 )
 def test_a_mesh_that_does_not_fit_is_an_error(config):
     with pytest.raises(
-        ConfigError, match=r"does not fit 1 devices; choose fsdp and model whose product divides 1"
+        ConfigError, match=r"MeshConfig.data=.* do not fit 1 devices; set .* so that their product divides 1"
     ):
         make_mesh(config, jax.devices()[:1])
+
+
+@pytest.mark.parametrize(
+    "config, found",
+    [
+        (MeshConfig(), (8, 1, 1)),
+        (MeshConfig(data=1), (1, 1, 1)),
+        (MeshConfig(data=-1, model=2), (4, 1, 2)),
+        (MeshConfig(data=1, fsdp=-1), (1, 8, 1)),
+        (MeshConfig(data=1, fsdp=-1, model=4), (1, 2, 4)),
+        (MeshConfig(data=2, fsdp=2, model=-1), (2, 2, 2)),
+    ],
+)
+def test_one_axis_may_take_what_the_others_leave(config, found):
+    assert meshes.sizes(config, 8) == dict(zip(meshes.AXES, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [MeshConfig(data=-1, fsdp=-1), MeshConfig(data=-1, model=3), MeshConfig(data=-2), MeshConfig(fsdp=0)],
+)
+def test_nothing_else_fits(config):
+    with pytest.raises(ConfigError, match="do not fit 8 devices"):
+        meshes.sizes(config, 8)
+
+
+@pytest.mark.parametrize(
+    "name, shape",
+    [("one_device", (1, 1, 1)), ("data", (8, 1, 1)), ("fsdp", (1, 8, 1)), ("two_dimensional", (1, 4, 2))],
+)
+def test_a_mesh_file_spreads_a_run_over_eight_devices(name, shape, tmp_path):
+    files = ["run/digits.gin", f"mesh/{name}.gin"]
+    job = session.build(session.parse(files, [f"MODEL_DIR={str(tmp_path)!r}"]), cli.run).training
+    assert tuple(meshes.sizes(job.mesh, 8).values()) == shape
+    placed = jax.tree.leaves(shardings(parameter_shapes(job.model), _abstract_mesh(*shape)))
+    assert {axis for sharding in placed for axis in sharding.spec if axis} == {"fsdp", "model"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """A device of some process."""
+
+    process_index: int
+
+
+def _mesh_of(processes: list[int], *shape: int):
+    devices = np.array([Device(process) for process in processes]).reshape(shape)
+    return types.SimpleNamespace(devices=devices, shape=dict(zip(meshes.AXES, shape, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "processes, shape, own",
+    [
+        ([0, 0, 1, 1], (4, 1, 1), [0, 1]),
+        ([1, 1, 0, 0], (2, 2, 1), [2, 3]),
+        ([0, 1, 0, 1], (4, 1, 1), [0, 2]),
+        ([0, 0, 1, 1], (2, 1, 2), [0]),
+        ([1, 1, 0, 0], (1, 1, 4), [0]),  # a layer split over processes: both make the only shard
+        ([1, 0, 1, 0], (1, 2, 2), [0, 1]),
+    ],
+)
+def test_a_process_makes_the_shards_of_its_devices(processes, shape, own):
+    assert meshes.own_shards(_mesh_of(processes, *shape)) == own
+
+
+def test_a_mesh_that_leaves_a_process_idle_is_an_error():
+    with pytest.raises(ConfigError, match=r"2 of 4 devices leaves nothing to do for processes \[1\]"):
+        make_mesh(MeshConfig(data=2), [Device(0), Device(0), Device(1), Device(1)])
 
 
 def test_every_rule_is_of_this_mesh_and_named_once():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import flax.linen as nn
 import jax
@@ -12,7 +13,15 @@ import pytest
 
 from unified_io import pytree
 from unified_io.errors import ConfigError
-from unified_io.train.optimizer import OptimizerConfig, ScheduleConfig, build, report, schedule
+from unified_io.train.guard import report
+from unified_io.train.optimizer import (
+    OptimizerConfig,
+    ParameterGroup,
+    ScheduleConfig,
+    build,
+    is_trained,
+    schedule,
+)
 
 CONSTANT = ScheduleConfig("constant", base=0.01)
 
@@ -145,11 +154,82 @@ def test_frozen_parameters_never_move_and_have_no_state(name):
     assert float(report(state)["grad_norm"]) == pytest.approx(4.0), "the norm is over what moves"
 
 
-def test_a_pattern_that_freezes_nothing_is_an_error():
-    with pytest.raises(
-        ConfigError, match="'vit_image' matches no parameter; the parameters start with decoder, image_vit"
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("^image_vt/", "matches no parameter; did you mean 'image_vit'"),
+        ("decoder/kernl$", "matches no parameter; did you mean 'decoder/kernel'"),
+        ("audio", "matches no parameter; the parameters start with decoder, image_vit"),
+        ("image(", "is no regular expression: missing"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_an_error(pattern, said):
+    with pytest.raises(ConfigError, match=f"frozen pattern .*{said}"):
+        build(OptimizerConfig(frozen=(pattern,)), _params())
+    with pytest.raises(ConfigError, match=f"group pattern .*{said}"):
+        build(OptimizerConfig(groups=(ParameterGroup(pattern),)), _params())
+
+
+def test_a_group_is_taken_as_it_is_or_refused():
+    with pytest.raises(ConfigError, match="learning_rate_scale=-1.0 and weight_decay=None; give finite"):
+        ParameterGroup("decoder", learning_rate_scale=-1.0)
+    with pytest.raises(ConfigError, match="weight_decay=nan"):
+        ParameterGroup("decoder", weight_decay=float("nan"))
+
+
+def _grouped():
+    rng = np.random.default_rng(2)
+    shapes = {"encoder/kernel": (4, 6), "encoder/scale": (6,), "decoder/kernel": (6, 4), "head/kernel": (4, 3),
+              "tokenizer/kernel": (3, 3)}  # fmt: skip
+    params = pytree.nested({k: jnp.asarray(rng.normal(size=v), jnp.float32) for k, v in shapes.items()})
+    grads = [
+        jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape), jnp.float32), params) for _ in range(3)
+    ]
+    return params, grads
+
+
+def _trained(config, params, grads):
+    optimizer = build(config, params)
+    state = optimizer.init(params)
+    for step in grads:
+        updates, state = jax.jit(optimizer.update)(step, state, params)
+        params = optax.apply_updates(params, updates)
+    return pytree.named_leaves(params)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adafactor", "muon"])
+def test_groups_train_as_if_each_had_an_optimizer_of_its_own(name):
+    params, grads = _grouped()
+    config = OptimizerConfig(name, CONSTANT, weight_decay=0.1, clip_norm=None, frozen=("^tokenizer/",))
+    slow, fast = ParameterGroup("^encoder/", 0.1), ParameterGroup("kernel$", 3.0, weight_decay=0.5)
+    found = _trained(dataclasses.replace(config, groups=(slow, fast)), params, grads)
+    for pattern, scale, decay in (
+        ("^encoder/", 0.1, 0.1),
+        ("^(decoder|head)/", 3.0, 0.5),
+        ("^tokenizer/", 1.0, 0.1),
     ):
-        build(OptimizerConfig(frozen=("vit_image",)), _params())
+        rate = dataclasses.replace(CONSTANT, base=scale * CONSTANT.base)
+        alone = _trained(dataclasses.replace(config, learning_rate=rate, weight_decay=decay), params, grads)
+        for key in [key for key in alone if re.search(pattern, key)]:
+            np.testing.assert_allclose(found[key], alone[key], rtol=1e-5, atol=1e-7, err_msg=key)
+    plain = _trained(config, params, grads)
+    assert all(not np.allclose(found[k], plain[k]) for k in plain if is_trained(config, k))
+
+
+def test_groups_share_one_clipped_norm_and_one_guard():
+    params, grads = _grouped()
+    config = OptimizerConfig("adamw", CONSTANT, clip_norm=0.5, groups=(ParameterGroup("^encoder/", 2.0),))
+    optimizer = build(config, params)
+    _, state = optimizer.update(grads[0], optimizer.init(params), params)
+    assert float(report(state)["grad_norm"]) == pytest.approx(float(optax.tree.norm(grads[0])), rel=1e-6)
+    assert float(report(state)["learning_rate"]) == pytest.approx(CONSTANT.base)
+
+
+def test_what_is_trained_can_be_asked():
+    config = OptimizerConfig(frozen=("^image_vit/", "bias$"))
+    assert [is_trained(config, name) for name in ("image_vit/kernel", "decoder/bias", "decoder/kernel")] == [
+        False, False, True,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["adamw", "adafactor"])

@@ -40,6 +40,7 @@ def test_a_step_is_value_and_grad_and_update():
     assert float(metrics["grad_norm"]) == pytest.approx(float(optax.tree.norm(grads)))
     assert float(metrics["param_norm"]) == pytest.approx(0.5 * 8**0.5)
     assert float(metrics["learning_rate"]) == pytest.approx(0.1)
+    assert float(metrics["grad_norm/w"]) == float(metrics["grad_norm"])
     assert float(metrics["skipped_steps"]) == 0 and float(metrics["count"]) == 3
     assert all(value.dtype == jnp.float32 and value.shape == () for value in metrics.values())
 
@@ -101,7 +102,11 @@ def test_a_metric_that_is_no_scalar_is_named():
 def test_microbatches_make_the_step_of_the_whole_batch(parts):
     def loss_fn(params, batch, rng):
         error = batch["x"] @ params["w"] - batch["y"]
-        return jnp.sum(error**2) / 16, {"count": jnp.asarray(len(error), jnp.float32)}
+        largest = jnp.max(-(error**2))
+        return jnp.sum(error**2) / 16, {
+            "count": jnp.asarray(len(error), jnp.float32),
+            "text/error_max": largest,
+        }
 
     optimizer = build(OptimizerConfig("adamw", ScheduleConfig("constant", base=0.1)), {"w": jnp.ones((4, 2))})
     want, expected = make_train_step(loss_fn, optimizer, seed=0)(_start(optimizer), _batch())

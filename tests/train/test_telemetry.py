@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.tensorflow_stub.errors import OutOfRangeError
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
 
+from unified_io.errors import ConfigError
 from unified_io.train.telemetry import Telemetry
 
 
@@ -40,6 +42,42 @@ def test_one_line_a_report_with_rates(tmp_path):
     assert first["step"] == 2 and first["loss"] == 1.5 and first["time"] > 1e9
     assert first["steps_per_s"] == pytest.approx(4) and first["examples_per_s"] == pytest.approx(32)
     assert second["loss"] is None and "steps_per_s" not in second
+
+
+def test_the_use_of_the_machine_is_told_where_its_peak_is_known(tmp_path):
+    metrics = {"flops": 300.0, "useful_flops": 150.0}
+    for name, peak, told in (("known", 2400.0, (0.5, 0.25)), ("unknown", None, (None, None))):
+        with Telemetry(tmp_path, name, 10, stream=io.StringIO(), peak_flops=peak) as telemetry:
+            telemetry.report(2, metrics, seconds=0.5)
+        [line] = _lines(telemetry)
+        assert (line.get("mfu"), line.get("useful_mfu")) == told
+
+
+def test_numbers_go_to_wandb_only_where_it_is_asked_for(tmp_path, monkeypatch):
+    """With a stand-in for the package, which no test needs."""
+    calls = []
+
+    class Run:
+        def log(self, values, step):
+            calls.append((step, values))
+
+        def finish(self):
+            calls.append("finished")
+
+    def init(**settings):
+        calls.append(settings)
+        return Run()
+
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(ConfigError, match="wandb project 'digits', but wandb can not be imported"):
+        Telemetry(tmp_path, "train", 10, wandb="digits")
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=init))
+    for _ in range(2):
+        with Telemetry(tmp_path, "train", 10, stream=io.StringIO(), wandb="digits") as telemetry:
+            telemetry.write(3, {"loss": 0.5})
+    first, *rest = calls
+    assert rest == [(3, {"loss": 0.5}), "finished", first, (3, {"loss": 0.5}), "finished"]
+    assert first["project"] == "digits" and first["resume"] == "allow"
 
 
 def test_resuming_leaves_no_line_to_be_written_twice(tmp_path):

@@ -6,10 +6,11 @@ import jax
 
 from bench import mixtures, shape, ways
 from bench.examples import Examples
-from bench.flops import StepFlops
 from bench.ways import Way
 from unified_io.data.batch import ExampleFeatures, assemble
+from unified_io.data.budgets import Budgets
 from unified_io.data.packing import measure
+from unified_io.flops import StepFlops
 from unified_io.model import UnifiedIOConfig
 
 WAYS = ("padded", "pairs", "ours")
@@ -32,13 +33,20 @@ class Stream(NamedTuple):
     def wasted(self, name: str, flops: StepFlops) -> float:
         """The part of a step's operations that is spent on padding and absent media."""
         way = self.ways[name]
-        real = way.each(lambda step: sum(flops.example(self.features[i]) for i in step.examples))
-        return 1.0 - real / flops.batch(way.budgets)
+        real = way.each(
+            lambda step: sum(sum(flops.unpadded(self.features[i]).values()) for i in step.examples)
+        )
+        return 1.0 - real / cost_of(flops, way.budgets)
 
     def gains(self, flops: StepFlops) -> tuple[float, float]:
         """How many times the operations of ours an example costs padded and in pairs."""
-        cost = {name: flops.batch(way.budgets) / way.examples for name, way in self.ways.items()}
+        cost = {name: cost_of(flops, way.budgets) / way.examples for name, way in self.ways.items()}
         return cost["padded"] / cost["ours"], cost["pairs"] / cost["ours"]
+
+
+def cost_of(flops: StepFlops, budgets: Budgets) -> float:
+    """Operations of a step on batches of a shape, whatever is in them."""
+    return sum(flops.batch(budgets).values())
 
 
 def lay_out(
@@ -65,7 +73,7 @@ def lay_out(
     maker, room = Examples(config, seed), rows * sum(ways.PAIR_LENGTHS)
     features = [maker.features(drawn) for drawn in mixtures.draw(mixture, examples, seed)]
     lengths = [measure(x, config.inputs, config.targets) for x in features]
-    budgets = shape.fit(config, lengths, room, lookahead, flops.batch)
+    budgets = shape.fit(config, lengths, room, lookahead, lambda budgets: cost_of(flops, budgets))
     made = {
         "padded": ways.padded(config, lengths, room),
         "pairs": ways.paired(config, lengths, rows),

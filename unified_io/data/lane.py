@@ -3,9 +3,7 @@
 No group looks at another one, so it does not matter which host makes it.
 """
 
-import dataclasses
 import itertools
-import logging
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,39 +14,9 @@ from unified_io.data import pipeline
 from unified_io.data.mixture import turns
 from unified_io.data.packer import Packed, Packer, Prepared, prepare
 from unified_io.data.position import GroupPosition, Place
+from unified_io.data.quarantine import Quarantine
 from unified_io.data.records import EmptySource, Records
 from unified_io.errors import DataError
-
-log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Quarantined:
-    """An example that was left out, and why."""
-
-    name: str
-    reason: str
-
-
-class Quarantine(list[Quarantined]):
-    """Examples that were left out; ends the run when there are more than `most`."""
-
-    def __init__(self, most: int):
-        super().__init__()
-        self.most = most
-
-    def add(self, name: str, error: Exception) -> None:
-        """Sets an example aside.
-
-        Raises:
-          DataError: It is one too many.
-        """
-        self.append(Quarantined(name, str(error)))
-        log.warning("left out %s: %s", name, error)
-        if len(self) > self.most:
-            raise DataError(
-                f"{len(self)} examples could not be used, max_bad is {self.most}; the last was {name}: {error}"
-            ) from error
 
 
 def usable(row: Mapping[str, Any], packer: Packer, *, seed: int, training: bool) -> Prepared:
@@ -135,6 +103,7 @@ class Lane:
             waited = bool(self._unread)
             task = self._unread.popleft()[0] if waited else next(drawn)
             reader, name = self._reader(task), f"an example of {task}"
+            at = None if waited else reader.place
             try:
                 row, at = reader.again() if waited else next(reader)
                 name = f"{task} {row['meta/id']}".strip()
@@ -145,7 +114,7 @@ class Lane:
             except StopIteration:
                 continue
             except (ValueError, OSError) as error:
-                self._quarantine.add(name, error)
+                self._quarantine.add(name, error, task, at)
             else:
                 yield example, at
 

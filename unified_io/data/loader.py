@@ -4,6 +4,7 @@ import dataclasses
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -12,11 +13,12 @@ import numpy as np
 from unified_io.data import pipeline
 from unified_io.data.budgets import Budgets
 from unified_io.data.fingerprint import difference, fingerprint
-from unified_io.data.lane import Lane, Quarantine
+from unified_io.data.lane import Lane
 from unified_io.data.mixture import rates_of, tasks_of
 from unified_io.data.packer import Packed, Packer
 from unified_io.data.position import GroupPosition, Position
 from unified_io.data.prefetch import Prefetch
+from unified_io.data.quarantine import LeftOut, Quarantine, QuarantineFile
 from unified_io.errors import ConfigError, DataError
 from unified_io.modalities.base import Modality, TargetModality
 
@@ -26,11 +28,11 @@ _ANYWAY = "set accept_changed_data=True to go on with what is there now"
 
 
 class _Step(NamedTuple):
-    """The batch of a step, what it brought, and where to read from to get the one behind it."""
+    """The batch of a step, what it brought and left out, and where to read from to get the one behind it."""
 
     batch: dict[str, Any]
-    fill: dict[str, float]
     seen: Counter[str]
+    left_out: list[LeftOut]
     resume: Position
     carried: int
 
@@ -49,7 +51,8 @@ class Loader:
     their waiting examples, the others go on where they were at the start of the chunk.
 
     Attributes:
-      quarantine: Examples that were left out so far.
+      quarantine: Examples that were left out of the batches handed out so far. With a folder they are listed in its
+        `quarantine.jsonl` too, and those of earlier sessions count.
     """
 
     def __init__(
@@ -67,6 +70,8 @@ class Loader:
         lookahead: float = 2.0,
         depth: int = 2,
         max_bad: int = 100,
+        max_bad_share: float = 1.0,
+        folder: str | Path | None = None,
         accept_changed: bool = False,
     ):
         """Sets up a loader; nothing is read before `batches`.
@@ -85,6 +90,8 @@ class Loader:
           lookahead: Batches' worth of examples to choose from.
           depth: Batches prepared ahead.
           max_bad: Bad or overlong examples to leave out before giving up; 0 gives up at the first.
+          max_bad_share: Part of the examples of one source that may be left out; looked at from 200 examples on.
+          folder: Where `quarantine.jsonl` is written; None for nowhere. Hosts but the first number their files.
           accept_changed: Whether to resume with data that has changed.
 
         Raises:
@@ -97,7 +104,10 @@ class Loader:
                 "a chunk has at least 1 step, a host at least 1 group, counted from 0"
             )
         self._tasks, self._rates = tasks_of(bound, split), rates_of(bound, split)
-        self.quarantine = Quarantine(max_bad)
+        self.quarantine: list[LeftOut] = []
+        self._max_bad, self._max_bad_share = max_bad, max_bad_share
+        host = f"-{jax.process_index()}" if jax.process_index() else ""
+        self._list = None if folder is None else QuarantineFile(Path(folder, f"quarantine{host}.jsonl"))
         self._packer = Packer(inputs, targets, budgets, 1, lookahead)
         self._seed, self._split, self._groups, self._chunk_steps = seed, split, groups, chunk_steps
         self._depth, self._accept_changed = depth, accept_changed
@@ -105,8 +115,7 @@ class Loader:
         self._begin = self._chunk(0, 0, {group: GroupPosition() for group in self._mine})
         self._resume = {0: self._begin}
         self._seen: Counter[str] = Counter()
-        self._fill: Counter[str] = Counter()
-        self._batches = self._carried = 0
+        self._carried = 0
 
     def batches(self, start_step: int = 0) -> Iterator[dict[str, Any]]:
         """Yields the batch of step `start_step` and all that follow; close the iterator to end its thread.
@@ -116,17 +125,21 @@ class Loader:
 
         Raises:
           EmptySource: A source has no example; names it.
-          DataError: More than `max_bad` examples were bad; the message names the last one.
+          DataError: Too many examples were bad; the message names the last one. Or the thread has died.
         """
         if start_step - self._begin.start > self._begin.steps:
             log.warning(
                 "no position to resume from: reading all data of the first %d steps again", start_step
             )
-        with Prefetch(self._steps(start_step), self._depth) as stream:
+        kept = [] if self._list is None else self._list.resume(start_step)
+        # The chunk is read from its start, and what was left out since then is met again.
+        self.quarantine = [entry for entry in kept if entry.step <= self._begin.start]
+        with Prefetch(_by_name(self._steps(start_step)), self._depth) as stream:
             for step, made in enumerate(stream, start_step + 1):
                 self._seen, self._carried = made.seen, made.carried
-                self._fill.update(made.fill)
-                self._batches += 1
+                self.quarantine += made.left_out
+                if self._list is not None:
+                    self._list.write(entry for entry in made.left_out if entry.step > start_step)
                 # Of two steps: a run that is interrupted while it makes a step saves the one before.
                 before = {step - 1: self._resume[step - 1]} if step - 1 in self._resume else {}
                 self._resume = {**before, step: made.resume}
@@ -135,15 +148,14 @@ class Loader:
     def report(self) -> dict[str, float]:
         """Returns what was handed out so far, as metrics.
 
-        `fill/<kind>` is the mean part of a kind of room that was real. `seen/<task>` counts examples, `share/<task>`
-        is its part of all examples and `planned/<task>` the part its rate asks for. `carried` examples were waiting
-        at the end of the last chunk.
+        `seen/<task>` counts examples, `share/<task>` is its part of all examples and `planned/<task>` the part its
+        rate asks for. `quarantined` counts the examples left out, `quarantined/<task>` those of a task. `carried`
+        examples were waiting at the end of the last chunk.
         """
         metrics: dict[str, float] = {"quarantined": len(self.quarantine), "carried": self._carried}
-        for kind in self._fill:
-            metrics[f"fill/{kind}"] = self._fill[kind] / self._batches
-        total = max(self._seen.total(), 1)
+        total, left_out = max(self._seen.total(), 1), Counter(entry.source for entry in self.quarantine)
         for task, rate in self._rates.items():
+            metrics[f"quarantined/{task}"] = left_out[task]
             metrics[f"seen/{task}"] = self._seen[task]
             metrics[f"share/{task}"] = self._seen[task] / total
             metrics[f"planned/{task}"] = rate
@@ -232,8 +244,11 @@ class Loader:
 
     def _steps(self, start_step: int) -> Iterator[_Step]:
         position, carried = self._begin, 0
+        quarantine = Quarantine(self._max_bad, self._max_bad_share)
+        quarantine += self.quarantine
+        handed_out = stamped = len(quarantine)
         while True:
-            lanes = {group: self._lane(group, position) for group in self._mine}
+            lanes = {group: self._lane(group, position, quarantine) for group in self._mine}
             streams = [lane.batches() for lane in lanes.values()]
             end = position.start + position.steps
             following = position
@@ -243,12 +258,15 @@ class Loader:
                     groups = {group: lane.position() for group, lane in lanes.items()}
                     carried = sum(len(group.waiting) for group in groups.values())
                     following = self._chunk(position.chunk + 1, end, groups)
+                quarantine.stamp(stamped, step + 1)
+                stamped, seen = len(quarantine), _total(lanes.values())
+                quarantine.check(seen)
                 if step >= start_step:
-                    seen = _total(lanes.values())
-                    yield _Step(_joined(made), _mean_fill(made), seen, following, carried)
+                    yield _Step(_joined(made), seen, quarantine[handed_out:], following, carried)
+                    handed_out = stamped
             position = following
 
-    def _lane(self, group: int, position: Position) -> Lane:
+    def _lane(self, group: int, position: Position, quarantine: Quarantine) -> Lane:
         return Lane(
             self._tasks,
             position.rates,
@@ -259,7 +277,7 @@ class Loader:
             group=group,
             groups=self._groups,
             begin=position.by_group[group],
-            quarantine=self.quarantine,
+            quarantine=quarantine,
         )
 
 
@@ -273,5 +291,13 @@ def _joined(made: Sequence[Packed]) -> dict[str, Any]:
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *(packed.batch for packed in made))
 
 
-def _mean_fill(made: Sequence[Packed]) -> dict[str, float]:
-    return {kind: float(np.mean([packed.fill[kind] for packed in made])) for kind in made[0].fill}
+def _by_name(steps: Iterator[_Step]) -> Iterator[_Step]:
+    """Turns whatever would end the thread in silence into an error for whoever waits for a batch."""
+    try:
+        yield from steps
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise DataError(
+            f"the thread that makes batches was ended by {error!r}; give the same command to continue"
+        ) from error

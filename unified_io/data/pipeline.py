@@ -327,7 +327,7 @@ class _Reader:
             row = next(self._rows)
         except tf.errors.OpError as error:
             raise DataError(_reason(str(error))) from error
-        return {key: _frames(key, _answers(value)) for key, value in row.items()}
+        return {key: as_read(key, value) for key, value in row.items()}
 
 
 def _reason(message: str) -> str:
@@ -335,6 +335,11 @@ def _reason(message: str) -> str:
     lines = [line.strip() for line in message.splitlines()]
     ours = [line.split("DataError: ", 1)[1] for line in lines if "DataError: " in line]
     return ours[-1] if ours else lines[0]
+
+
+def as_read(key: str, value: Any) -> Any:
+    """Returns a value of a bound example as `preprocess` takes it: text as strings, frames at their own sizes."""
+    return _frames(key, _answers(value))
 
 
 def _answers(value: Any) -> Any:

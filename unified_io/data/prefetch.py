@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from unified_io.errors import DataError
+
 T = TypeVar("T")
+_PATIENCE_S = 10.0
 
 
 class Prefetch(Generic[T]):
@@ -51,6 +54,10 @@ class Prefetch(Generic[T]):
             try:
                 entry = self._ready.get(timeout=0.05)
             except queue.Empty:
+                if not self._thread.is_alive() and self._ready.empty():
+                    raise DataError(
+                        "the thread that prepares batches has died; give the same command to continue"
+                    ) from None
                 continue
             if entry.exception() is not None:
                 self.close()
@@ -60,7 +67,8 @@ class Prefetch(Generic[T]):
     def close(self) -> None:
         """Ends the thread and closes the iterator; asking for more then ends at once."""
         self._closed.set()
-        self._thread.join()
+        # One that is stuck in a read is left behind: it ends with the process.
+        self._thread.join(timeout=_PATIENCE_S)
 
     def __enter__(self) -> "Prefetch[T]":
         return self

@@ -1,6 +1,7 @@
 """The examples of one task from a place on, epoch after epoch: each once an epoch, shared out to groups."""
 
 import itertools
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from unified_io.errors import DataError
 _MOST_PARTS = 32
 # Opening a part costs as much as reading some hundred records.
 _SMALLEST_PART = 2048
+# Files that an error names.
+_FEW = 3
 
 
 class EmptySource(DataError):
@@ -67,6 +70,7 @@ class Records:
         self._here = place or Place()
         self._found = self._here != Place(self._here.epoch)
         self._rows: Iterator[dict[str, Any]] | None = None
+        self._where = ""
         at_once = itertools.groupby((at for at in waiting if at), key=lambda at: (at.epoch, at.part))
         self._waiting = deque(deque(several) for _, several in at_once)
 
@@ -93,6 +97,8 @@ class Records:
                     self._rows = None
             try:
                 return next(rows), at
+            except DataError as error:
+                raise DataError(f"{error}{self._where}") from error
             except StopIteration:
                 self._rows = None
                 if places:
@@ -117,9 +123,9 @@ class Records:
             except StopIteration:
                 self._rows = None
                 self._next_part()
-            except DataError:
+            except DataError as error:
                 self._step()
-                raise
+                raise DataError(f"{error}{self._where}") from error
             else:
                 self._step()
                 return row, here
@@ -150,10 +156,12 @@ class Records:
         order = pipeline.fold(self._seed, at.epoch)
         rng = np.random.default_rng(pipeline.fold(order, "parts", self._group))
         number = self._group + self._groups * int(rng.permutation(self._parts)[at.part])
+        shard = seqio.ShardInfo(number, self._groups * self._parts)
+        self._where = _where(self._task.source, self._split, shard)
         part = _Part(
             self._task.source,
             order,
-            seqio.ShardInfo(number, self._groups * self._parts),
+            shard,
             self._task.shuffle_buffer_size,
             [place.index for place in again],
             self._here.index if self._goes_on(at) else None,
@@ -216,6 +224,15 @@ class _Part(seqio.DataSource):
 def is_endless(source: seqio.DataSource, split: str) -> bool:
     """Says whether a source draws its examples at random without end."""
     return source.performs_internal_shuffling and source.num_input_examples(split) is None
+
+
+def _where(source: seqio.DataSource, split: str, shard: seqio.ShardInfo) -> str:
+    """Says which files a part of a source is read from, for an error; nothing where it has no files."""
+    files = [name for name in source.list_shards(split) if os.path.isfile(name)]
+    mine = files[shard.index :: shard.num_shards] if len(files) >= shard.num_shards else files
+    if not mine:
+        return ""
+    return f"; read from {', '.join(mine[:_FEW])}{' and others' if len(mine) > _FEW else ''}"
 
 
 def _parts(source: seqio.DataSource, split: str, groups: int) -> int:

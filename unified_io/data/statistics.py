@@ -10,11 +10,12 @@ import numpy as np
 
 from unified_io.data import pipeline
 from unified_io.data.budgets import Budgets, Lengths
-from unified_io.data.lane import Lane, Quarantine, Quarantined
+from unified_io.data.lane import Lane
 from unified_io.data.mixture import rates_of, tasks_of
 from unified_io.data.packer import Packer
 from unified_io.data.position import GroupPosition
 from unified_io.data.proposals import propose
+from unified_io.data.quarantine import Quarantine, Quarantined
 from unified_io.data.rehearsal import rehearse
 from unified_io.errors import ConfigError
 from unified_io.modalities.base import Modality, TargetModality

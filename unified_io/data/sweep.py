@@ -9,10 +9,11 @@ import numpy as np
 
 from unified_io.data import pipeline
 from unified_io.data.budgets import Budgets
-from unified_io.data.lane import Lane, Quarantine
+from unified_io.data.lane import Lane
 from unified_io.data.mixture import rates_of, tasks_of
 from unified_io.data.packer import Packer
 from unified_io.data.position import GroupPosition
+from unified_io.data.quarantine import Quarantine
 from unified_io.errors import ConfigError
 from unified_io.modalities.base import Modality, TargetModality
 

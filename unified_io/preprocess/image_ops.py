@@ -38,7 +38,8 @@ def read(value: Any) -> Float[np.ndarray, "h w 3"]:
     if isinstance(value, Image.Image):
         try:
             return _decode(value, "the image")
-        except (OSError, SyntaxError, ValueError) as error:  # a file opened by the user is decoded only now
+        # A file opened by the user is decoded only now.
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"the image can not be read: {error}") from error
     if not hasattr(value, "__array__"):
         raise DataError(

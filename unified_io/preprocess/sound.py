@@ -13,6 +13,7 @@ from unified_io.preprocess.sources import is_source, opened
 
 MAX_SECONDS = 3600.0
 MAX_SAMPLES = 2**28  # in all channels: a gigabyte
+MAX_CHANNELS = 64
 LEAST_RATE, MOST_RATE = 1_000, 1_000_000  # Hz
 LOUDEST = 10.0  # nothing in [-1, 1] overshoots like this; whole numbers that were made floats do
 TAIL = 0.1  # seconds that do not count when the rest of a sound is weighed against half a segment
@@ -139,7 +140,9 @@ def _mono(waveform: Shaped[np.ndarray, "n *channels"], rate: float) -> Float[np.
 
 
 def check_length(samples: int, channels: int, rate: float, name: str) -> None:
-    """Raises a DataError that calls the sound `name` if it is longer than we take; samples are those of one channel."""
+    """Raises a DataError that calls the sound `name` if there is more of it than we take; samples are a channel's."""
+    if channels > MAX_CHANNELS:
+        raise DataError(f"{name} has {channels} channels; the most is {MAX_CHANNELS}: mix them down")
     if samples > MAX_SECONDS * rate or samples * channels > MAX_SAMPLES:
         raise DataError(
             f"{name} holds {samples / rate:.0f} s in {channels} channels; the most is {MAX_SECONDS:.0f} s and "

@@ -1,6 +1,7 @@
 """Video files decoded by PyAV, which the extra `video` installs: a few frames, and the sound. Knows no model."""
 
 import collections
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 MAX_SECONDS = 3600.0
+MAX_FRAMES = 1_000_000  # of the whole file: more than an hour at 240 a second
 MAX_PIXELS = 2**26  # of all chosen frames together
 
 
@@ -110,7 +112,10 @@ def _middle_frames(file: BinaryIO, count: int, name: str) -> list["VideoFrame"]:
 
 def _times(container: "InputContainer", stream: "VideoStream", name: str) -> list[int]:
     """When every frame is shown, in units of the stream; decodes nothing."""
-    times = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
+    shown = (packet.pts for packet in container.demux(stream) if packet.pts is not None)
+    times = sorted(itertools.islice(shown, MAX_FRAMES + 1))
+    if len(times) > MAX_FRAMES:
+        raise DataError(f"{name} has more than {MAX_FRAMES} frames: cut it")
     if not times or stream.time_base is None:
         raise DataError(f"{name} holds no frame with a time; convert it to MP4")
     seconds = (times[-1] - times[0]) * stream.time_base.numerator / stream.time_base.denominator

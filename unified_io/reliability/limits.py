@@ -1,26 +1,27 @@
 """What a job asks of a machine's memory and disk against what there is, and which field of the config to change."""
 
-import inspect
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 
-from unified_io.checkpoint import Checkpoints
 from unified_io.reliability.machine import Machine
 from unified_io.reliability.table import amount
 from unified_io.train.job import TrainJob
 from unified_io.train.state import TrainState
 
-_KEEP = inspect.signature(Checkpoints).parameters["keep"].default
 
-
-def disk(state: TrainState) -> dict[str, int]:
+def disk(job: TrainJob, state: TrainState) -> dict[str, int]:
     """Returns the bytes that a run leaves on disk at most; a new checkpoint is whole before the oldest goes."""
     one, export = _bytes(state), _bytes(state.params)
-    every = one * (_KEEP + 1)
+    every = one * kept(job)
     return {"one checkpoint": one, "checkpoints": every, "trained model": export, "total": every + export}
+
+
+def kept(job: TrainJob) -> int:
+    """Returns how many checkpoints there are at most at once: the newest, one in the making, and those that stay."""
+    return job.keep + 1 + (job.total_steps // job.keep_period if job.keep_period else 0)
 
 
 def problems(
@@ -52,7 +53,7 @@ def problems(
         )
     if machine.disk is not None and disk["total"] > machine.disk:
         yield (
-            f"{_KEEP + 1} checkpoints and the trained model take {amount(disk['total'], 'B')} but "
+            f"{kept(job)} checkpoints and the trained model take {amount(disk['total'], 'B')} but "
             f"{amount(machine.disk, 'B')} are free: set TrainJob.model_dir to a folder with more room"
         )
 

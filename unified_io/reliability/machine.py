@@ -11,20 +11,12 @@ import jax.numpy as jnp
 
 from unified_io import errors
 from unified_io.reliability.room import free_disk, ram
+from unified_io.train.peaks import PEAKS
 
 _SIDES = (512, 1024, 2048, 4096, 8192)
 _LONG_ENOUGH_S = 0.02
 _STREAM = 32 * 2**20
 _REPEATS = 5
-# FLOP/s of bfloat16 without sparsity, bytes/s and bytes of memory of one device, as the vendors state them.
-PEAKS = {
-    "tpu-v4": (275e12, 1.2e12, 32 * 2**30),
-    "tpu-v5p": (459e12, 2.77e12, 95 * 2**30),
-    "tpu-v6e": (918e12, 1.6e12, 32 * 2**30),
-    "a100-80gb": (312e12, 2.0e12, 80 * 2**30),
-    "h100": (989e12, 3.35e12, 80 * 2**30),
-    "h200": (989e12, 4.8e12, 141 * 10**9),
-}
 
 
 @dataclasses.dataclass(frozen=True)

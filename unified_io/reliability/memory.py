@@ -32,7 +32,7 @@ def state_shapes(job: TrainJob) -> TrainState:
 
 def is_trained(job: TrainJob, name: str) -> bool:
     """Whether a parameter moves."""
-    return not any(re.search(pattern, name) for pattern in job.optimizer.frozen)
+    return optimizers.is_trained(job.optimizer, name)
 
 
 def component(name: str) -> str:

@@ -1,7 +1,6 @@
 """What a training job will take, before anything is compiled: parameters, memory, operations, time and disk."""
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -120,7 +119,7 @@ def plan(job: TrainJob, machine: Machine, examples: Sequence[Lengths] = ()) -> P
     seconds = {"products": per_device / machine.flops, "traffic": moved / machine.bandwidth}
     seconds["step"] = max(seconds.values())
     seconds["run"] = seconds["step"] * job.total_steps
-    disk = limits.disk(state)
+    disk = limits.disk(job, state)
     return Plan(
         machine,
         dict(mesh.shape),
@@ -138,16 +137,7 @@ def plan(job: TrainJob, machine: Machine, examples: Sequence[Lengths] = ()) -> P
 
 def _mesh(job: TrainJob, machine: Machine) -> AbstractMesh:
     """The job's mesh on devices that need not be here."""
-    sizes = {axis: getattr(job.mesh, axis) for axis in meshes.AXES}
-    if sizes["data"] == -1:
-        inner = math.prod(sizes.values()) * -1
-        sizes["data"] = machine.devices // inner if inner > 0 and machine.devices % inner == 0 else 0
-    if min(sizes.values()) < 1 or math.prod(sizes.values()) > machine.devices:
-        asked = ", ".join(f"MeshConfig.{axis}={getattr(job.mesh, axis)}" for axis in meshes.AXES)
-        raise ConfigError(
-            f"{asked} do not fit {machine.devices} devices; set MeshConfig.data=-1 and the others so that their "
-            f"product divides {machine.devices}"
-        )
+    sizes = meshes.sizes(job.mesh, machine.devices)
     return AbstractMesh(tuple(sizes.values()), tuple(sizes))
 
 

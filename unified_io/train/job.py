@@ -1,7 +1,7 @@
 """A training job: one model, one mixture, one optimizer and one mesh, run by the common loop."""
 
+import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from unified_io import checkpoint, pytree
+from unified_io import checkpoint, configuration, pytree
 from unified_io.checkpoint import Checkpoints
 from unified_io.convert import families, folders
 from unified_io.data.budgets import Budgets
@@ -24,13 +24,28 @@ from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
 from unified_io.train.loop import fit
 from unified_io.train.mesh import MeshConfig
+from unified_io.train.occupancy import Occupancy
 from unified_io.train.optimizer import OptimizerConfig
+from unified_io.train.peaks import peak_flops
 from unified_io.train.state import TrainState
 from unified_io.train.step import in_parts, make_eval_step, make_train_step
 from unified_io.train.telemetry import Telemetry
 
 # Under this key a part of a batch carries the tokens of every target in the whole batch.
 COUNTS = "counts"
+
+# Fields that must be at least 1.
+_COUNTS = (
+    "total_steps",
+    "microbatches",
+    "lookahead",
+    "checkpoint_period",
+    "keep",
+    "report_period",
+    "eval_period",
+    "eval_examples",
+    "patience",
+)
 
 Samples = Callable[[UnifiedIOConfig, Any], Mapping[str, np.ndarray]]
 
@@ -40,7 +55,8 @@ class TrainJob:
     """Trains a model on a mixture; the same call goes on where an earlier one stopped.
 
     Attributes:
-      model_dir: Holds `checkpoints/`, `train.jsonl`, TensorBoard events, `samples/`, and the result under `model/`.
+      model_dir: Holds `checkpoints/`, `train.jsonl`, `quarantine.jsonl`, TensorBoard events, `samples/`, and the
+        result under `model/`.
       model: What to train.
       mixture: Name of a registered task or mixture.
       budgets: Shape of a packed batch, for one shard of the mesh and one microbatch.
@@ -54,12 +70,20 @@ class TrainJob:
       seed: Seeds parameters, dropout and training data; runs of all seeds are evaluated on the same examples.
       z_loss: Weight of the z-loss.
       checkpoint_period: Steps between checkpoints.
+      keep: The newest so many checkpoints stay.
+      keep_period: Checkpoints of steps that are a multiple of it stay for ever; None for none.
       report_period: Steps between reports.
       eval_period: Steps between evaluations on the validation split, with sample pictures where there are any.
       eval_examples: Examples of an evaluation: always the first ones of the split, whatever the shape of a batch.
       initial_params: Parameter-name prefix -> folder of parameters to start from, e.g. trained tokenizers. Under the
         empty prefix a whole saved model of any family, e.g. a released one to go on from.
       accept_changed_data: Go on although a source, the seed or the number of data shards has changed; see `Loader`.
+      max_bad: Examples that may be left out, as bad or too long, before the run gives up; see `quarantine.jsonl`.
+      max_bad_share: Part of the examples of one source that may be left out, once some hundred were read.
+      patience: Steps in a row that may be skipped before the run gives up; what is skipped stands in `optimizer`.
+      watchdog_s: Seconds after which the run gives up if no batch comes or no step is made; None waits for ever. A
+        step that is compiled counts, so give large models more.
+      wandb: Project of Weights & Biases to which the numbers go as well; None for none.
     """
 
     model_dir: str
@@ -76,11 +100,18 @@ class TrainJob:
     seed: int = 0
     z_loss: float = 1e-4
     checkpoint_period: int = 500
+    keep: int = 2
+    keep_period: int | None = None
     report_period: int = 50
     eval_period: int = 500
     eval_examples: int = 128
     initial_params: Mapping[str, str] = dataclasses.field(default_factory=dict)
     accept_changed_data: bool = False
+    max_bad: int = 100
+    max_bad_share: float = 0.05
+    patience: int = 10
+    watchdog_s: float | None = 600.0
+    wandb: str | None = None
 
     @property
     def export(self) -> Path:
@@ -93,10 +124,10 @@ class TrainJob:
         Raises:
           ConfigError: Impossible numbers, a folder that can not be written, an unknown mixture.
         """
-        if min(self.total_steps, self.microbatches) < 1:
-            raise ConfigError(
-                f"total_steps is {self.total_steps} and microbatches is {self.microbatches}; give at least 1 of each"
-            )
+        for name in _COUNTS:
+            if not (getattr(self, name) or 0) >= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; give at least 1")
+        configuration.to_json(self.model)  # else the trained model could not be saved
         check_writable(self.model_dir)
         meshes.make_mesh(self.mesh)
         optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
@@ -122,17 +153,26 @@ class TrainJob:
         mesh = meshes.make_mesh(self.mesh)
         optimizer = optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
         given = self._given()
+        occupancy = Occupancy(self.model, self.budgets, meshes.shards(mesh) * self.microbatches)
+        peak, why = peak_flops(mesh.devices.flat[0].device_kind, self.model.backbone.dtype)
         with meshes.use(mesh):
             state = self._initial_state(mesh, optimizer, given)
             train_step = make_train_step(self._loss_fn(), optimizer, seed=self.seed, split=self._split())
             loader = self._loader(mesh)
+
+            def step(state: TrainState, batch: Any) -> tuple[TrainState, dict[str, Any]]:
+                state, metrics = train_step(state, meshes.shard_batch(batch, mesh))
+                return state, {**metrics, **occupancy(batch)}
+
             with (
-                DataCheckpoints(Path(self.model_dir, "checkpoints"), loader) as checkpoints,
-                Telemetry(self.model_dir, "train", self.total_steps) as telemetry,
+                DataCheckpoints(self._checkpoint_dir, loader, self.keep, self.keep_period) as checkpoints,
+                self._telemetry(peak and peak * mesh.size) as telemetry,
             ):
+                if telemetry is not None:
+                    telemetry.say(f"{occupancy.describe()}\nmfu: {why}")
                 state = fit(
                     state,
-                    lambda state, batch: train_step(state, meshes.shard_batch(batch, mesh)),
+                    step,
                     checkpoints.batches,
                     total_steps=self.total_steps,
                     checkpoints=checkpoints,
@@ -141,8 +181,12 @@ class TrainJob:
                     report_period=self.report_period,
                     eval_period=self.eval_period,
                     eval_fn=self._evaluation(mesh, telemetry, loader, samples),
+                    patience=self.patience,
+                    watchdog_s=self.watchdog_s,
                 )
-        self._export(jax.device_get(state.params))
+        params = meshes.whole(state.params)
+        if jax.process_index() == 0:
+            folders.save(self.export, self.model, params)
 
     def evaluate(self) -> None:
         """Prints the losses of the trained model on the validation split.
@@ -226,19 +270,25 @@ class TrainJob:
             ],
             chunk_steps=self.checkpoint_period,
             lookahead=self.lookahead,
+            max_bad=self.max_bad,
+            max_bad_share=self.max_bad_share,
+            folder=self.model_dir,
             accept_changed=self.accept_changed_data,
         )
 
-    def _evaluation(self, mesh, telemetry: Telemetry, loader, samples: Samples | None):
+    def _evaluation(self, mesh, telemetry: Telemetry | None, loader, samples: Samples | None):
         eval_step = make_eval_step(self._loss_fn())
 
         def evaluate(state: TrainState) -> dict[str, float]:
-            seen = {f"data/{name}": value for name, value in loader.report().items()}
-            telemetry.write(int(state.step), seen)
-            if samples is not None:
+            if samples is not None and telemetry is not None and jax.process_count() == 1:
                 params = jax.device_get(state.params)
                 telemetry.write_images(int(state.step), samples(self.model, params))
-            return self._losses(mesh, eval_step, state.params)
+            losses = self._losses(mesh, eval_step, state.params)
+            # Behind everything that may be interrupted, and would be done again.
+            seen = {f"data/{name}": value for name, value in loader.report().items()}
+            if telemetry is not None:
+                telemetry.write(int(state.step), seen)
+            return losses
 
         return evaluate
 
@@ -258,15 +308,22 @@ class TrainJob:
         found = [jax.device_get(eval_step(params, meshes.shard_batch(batch, mesh))) for batch in batches]
         return merged([{name: float(value) for name, value in metrics.items()} for metrics in found])
 
-    def _export(self, params: Any) -> None:
-        folders.save(self.export, self.model, params)
+    @property
+    def _checkpoint_dir(self) -> Path:
+        return Path(self.model_dir, "checkpoints")
+
+    def _telemetry(self, peak: float | None) -> contextlib.AbstractContextManager[Telemetry | None]:
+        """The reports of the run: one process of all writes them."""
+        if jax.process_index() != 0:
+            return contextlib.nullcontext()
+        return Telemetry(self.model_dir, "train", self.total_steps, peak_flops=peak, wandb=self.wandb)
 
 
 class DataCheckpoints(Checkpoints):
     """Checkpoints that also hold where the data is."""
 
-    def __init__(self, directory: Path, loader: Any):
-        super().__init__(directory)
+    def __init__(self, directory: Path, loader: Any, keep: int = 2, keep_period: int | None = None):
+        super().__init__(directory, keep, keep_period)
         self._loader = loader
 
     def save(self, step: int, state: Any, notes: Mapping[str, Any] | None = None, wait: bool = False) -> None:
@@ -282,18 +339,11 @@ class DataCheckpoints(Checkpoints):
 
 def _of_all_hosts(state: dict[str, Any] | None) -> dict[str, Any] | None:
     """Puts the positions of all hosts together; every host calls it and gets the same."""
-    if jax.process_count() == 1 or state is None:
-        return state
-    from jax.experimental import multihost_utils
-
+    if state is None:
+        return None
     from unified_io.data import position
 
-    text = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    longest = int(multihost_utils.process_allgather(np.array(len(text))).max())
-    texts = multihost_utils.process_allgather(
-        np.pad(text, (0, longest - len(text)), constant_values=ord(" "))
-    )
-    return position.together([json.loads(row.tobytes()) for row in texts])
+    return position.together(checkpoint.from_all_processes(state))
 
 
 def check_writable(folder: str | Path) -> None:

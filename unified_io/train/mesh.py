@@ -9,6 +9,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from unified_io import errors, pytree
@@ -31,14 +32,19 @@ RULES: tuple[tuple[str, MeshAxes], ...] = (
     *((name, None) for name in ("relpos_buckets", "abspos_buckets", "modality_embedding")),
     *((name, None) for name in ("axis_0", "axis_1", "axis_2", "axis_3")),
 )
+# The same within a computation: what lies in parts over `fsdp` is gathered when it is used. Left to itself XLA gathers
+# the batch as often as the parameter, up to the logits, and every device computes everything.
+RULES_IN_USE = tuple((name, None if axes == "fsdp" else axes) for name, axes in RULES)
 
 
 @dataclasses.dataclass(frozen=True)
 class MeshConfig:
     """How many devices share a batch and how many share a layer.
 
+    One of the numbers may be -1: all devices that the others leave.
+
     Attributes:
-      data: Devices over which the groups of a batch are split; -1 takes all devices there are.
+      data: Devices over which the groups of a batch are split.
       fsdp: Devices over which groups and parameters are split: each keeps its part of the parameters and of the
         optimizer's state, and gathers a layer when it is its turn.
       model: Devices over which a layer's heads, MLP and vocabulary are split.
@@ -52,20 +58,45 @@ class MeshConfig:
 def make_mesh(config: MeshConfig = MeshConfig(), devices: Sequence[jax.Device] | None = None) -> Mesh:
     """Returns the mesh with axes `data`, `fsdp` and `model` over the first devices; one device is a mesh too.
 
+    Args:
+      config: Devices along each axis.
+      devices: Those to use; None for all, of all processes.
+
     Raises:
-      ConfigError: If there are too few devices, or `fsdp * model` does not divide all of them.
+      ConfigError: The numbers do not fit the devices, or leave a process without one.
     """
     devices = jax.devices() if devices is None else list(devices)
-    inner = config.fsdp * config.model
-    data = len(devices) // max(inner, 1) if config.data == -1 else config.data
-    shape = (data, config.fsdp, config.model)
-    size = math.prod(shape)
-    if min(shape) < 1 or size > len(devices) or (config.data == -1 and size < len(devices)):
+    shape = tuple(sizes(config, len(devices)).values())
+    chosen = devices[: math.prod(shape)]
+    idle = {device.process_index for device in devices} - {device.process_index for device in chosen}
+    if idle:
         raise errors.ConfigError(
-            f"mesh data={config.data}, fsdp={config.fsdp}, model={config.model} does not fit {len(devices)} devices; "
-            f"choose fsdp and model whose product divides {len(devices)}, and data=-1 for the rest"
+            f"a mesh of {len(chosen)} of {len(devices)} devices leaves nothing to do for processes {sorted(idle)}; "
+            "set MeshConfig.data=-1, or start fewer processes"
         )
-    return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices[:size])
+    return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=chosen)
+
+
+def sizes(config: MeshConfig, devices: int) -> dict[str, int]:
+    """Returns how many of so many devices lie along each axis.
+
+    sizes(MeshConfig(data=-1, model=2), 8) = {"data": 4, "fsdp": 1, "model": 2}
+
+    Raises:
+      ConfigError: There are too few devices, or an axis of -1 has no whole number of them left.
+    """
+    found = {axis: getattr(config, axis) for axis in AXES}
+    open_axes = [axis for axis, size in found.items() if size == -1]
+    closed = math.prod(size for size in found.values() if size != -1)
+    if len(open_axes) == 1 and closed > 0 and devices % closed == 0:
+        found[open_axes[0]] = devices // closed
+    if min(found.values()) < 1 or math.prod(found.values()) > devices:
+        asked = ", ".join(f"MeshConfig.{axis}={getattr(config, axis)}" for axis in AXES)
+        raise errors.ConfigError(
+            f"{asked} do not fit {devices} devices; set MeshConfig.data=-1 and the others so that their product "
+            f"divides {devices}"
+        )
+    return found
 
 
 def shards(mesh: Mesh) -> int:
@@ -74,15 +105,22 @@ def shards(mesh: Mesh) -> int:
 
 
 def own_shards(mesh: Mesh) -> list[int]:
-    """Returns the shards of a batch that this process makes: those of its own devices, in the mesh's order."""
-    first = mesh.devices[..., 0].reshape(-1)
-    return [number for number, device in enumerate(first) if device.process_index == jax.process_index()]
+    """Returns the shards of a batch that this process makes: those of its devices, in the mesh's order.
+
+    Where a layer is split over several processes, each of them makes the same shard.
+    """
+    rows = mesh.devices.reshape(shards(mesh), -1)
+    return [
+        number
+        for number, row in enumerate(rows)
+        if any(device.process_index == jax.process_index() for device in row)
+    ]
 
 
 @contextlib.contextmanager
 def use(mesh: Mesh) -> Iterator[Mesh]:
-    """Within this context, logical constraints in a traced function are constraints on this mesh."""
-    with jax.set_mesh(mesh), nn.logical_axis_rules(RULES):
+    """Within this context, logical constraints in a traced function are those of the mesh, by `RULES_IN_USE`."""
+    with jax.set_mesh(mesh), nn.logical_axis_rules(RULES_IN_USE):
         yield mesh
 
 
@@ -134,12 +172,14 @@ def init_sharded(init_fn: Callable[..., Any], *args: Any, mesh: Mesh) -> Any:
 
 
 def shard_batch(batch: Any, mesh: Mesh) -> Any:
-    """Puts a host batch on the mesh: the leading axis G (groups) is split over `data` and `fsdp`.
+    """Puts a batch on the mesh: the leading axis G (groups) is split over `data` and `fsdp`.
+
+    Of several processes each gives the groups of its own shards.
 
     Raises:
       ConfigError: If a leading axis does not divide; the message names the feature.
     """
-    size = shards(mesh) // jax.process_count()
+    size = shards(mesh) if jax.process_count() == 1 else len(own_shards(mesh))
     for name, leaf in pytree.named_leaves(batch).items():
         if np.ndim(leaf) == 0 or np.shape(leaf)[0] % size:
             raise errors.ConfigError(
@@ -149,6 +189,13 @@ def shard_batch(batch: Any, mesh: Mesh) -> Any:
     if jax.process_count() == 1:
         return jax.device_put(batch, sharding)
     return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(sharding, leaf), batch)
+
+
+def whole(tree: Any) -> Any:
+    """Returns the arrays of a tree on this host, as NumPy; of several processes all must call it."""
+    if jax.process_count() == 1:
+        return jax.device_get(tree)
+    return multihost_utils.process_allgather(tree, tiled=True)
 
 
 def _is_box(leaf: Any) -> bool:

@@ -1,8 +1,12 @@
 """Optimizers and learning rates by configuration. Knows parameters by name and shape only."""
 
 import dataclasses
+import difflib
+import itertools
+import math
 import re
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +14,7 @@ import optax
 import optax.contrib
 
 from unified_io import errors, pytree
+from unified_io.train.guard import SpikeConfig, guard
 
 _MIN_LEARNING_RATE = 1e-8
 
@@ -36,6 +41,31 @@ class ScheduleConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that are treated in their own way.
+
+    Attributes:
+      pattern: A regular expression searched in a parameter's name.
+      learning_rate_scale: Multiplies the learning rate.
+      weight_decay: In place of the optimizer's; None keeps that. Parameters without weight decay stay without.
+
+    Raises:
+      ConfigError: A scale or a decay that is negative or not finite.
+    """
+
+    pattern: str
+    learning_rate_scale: float = 1.0
+    weight_decay: float | None = None
+
+    def __post_init__(self):
+        if not (0 <= self.learning_rate_scale < math.inf and 0 <= (self.weight_decay or 0.0) < math.inf):
+            raise errors.ConfigError(
+                f"the parameter group {self.pattern!r} has learning_rate_scale={self.learning_rate_scale} and "
+                f"weight_decay={self.weight_decay}; give finite numbers from 0 on"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
     """Which optimizer, and how it treats which parameters.
 
@@ -55,6 +85,8 @@ class OptimizerConfig:
       no_decay: Patterns of parameters without weight decay, besides all of fewer than two axes.
       clip_norm: Largest norm of the gradient over all parameters that move; None for no limit.
       frozen: Patterns of parameters that never move and have no optimizer state.
+      groups: Parameters with a learning rate or weight decay of their own; the first whose pattern matches counts.
+      spikes: Which losses are so high that the step is skipped; None for none.
     """
 
     name: str = "adamw"
@@ -69,22 +101,14 @@ class OptimizerConfig:
     no_decay: tuple[str, ...] = ("embedding$", "(bias|scale)$")
     clip_norm: float | None = 1.0
     frozen: tuple[str, ...] = ()
+    groups: tuple[ParameterGroup, ...] = ()
+    spikes: SpikeConfig | None = None
 
     def over(self, steps: int) -> "OptimizerConfig":
         """Returns it with a schedule that ends after so many steps; a short run warms up for at most a tenth of it."""
         rate = self.learning_rate
         rate = dataclasses.replace(rate, decay_steps=steps, warmup_steps=min(rate.warmup_steps, steps // 10))
         return dataclasses.replace(self, learning_rate=rate)
-
-
-class GuardState(NamedTuple):
-    """State of `guard`: the inner state, updates made and skipped, and the last gradient norm and learning rate."""
-
-    inner: Any
-    count: jax.Array
-    skipped_steps: jax.Array
-    grad_norm: jax.Array
-    learning_rate: jax.Array
 
 
 def schedule(config: ScheduleConfig) -> optax.Schedule:
@@ -128,79 +152,57 @@ def schedule(config: ScheduleConfig) -> optax.Schedule:
     return rate
 
 
-def build(config: OptimizerConfig, params_shape: Any) -> optax.GradientTransformation:
-    """Returns the optimizer for parameters of these shapes.
+def build(config: OptimizerConfig, params_shape: Any) -> optax.GradientTransformationExtraArgs:
+    """Returns the optimizer for parameters of these shapes, guarded; see `guard`.
 
     Args:
       config: What to build.
       params_shape: The parameter tree, as arrays or shapes.
 
     Raises:
-      ConfigError: For an unknown optimizer or factor, or a pattern in `frozen` that no parameter matches.
+      ConfigError: For an unknown optimizer or factor, or a pattern of `frozen` or `groups` that matches no parameter.
     """
     builders = {"adamw": _adamw, "adafactor": _adafactor, "muon": _muon}
     if config.name not in builders:
         raise errors.unknown("optimizer", config.name, builders)
+    names = pytree.named_leaves(params_shape)
+    for kind, pattern in [
+        *(("frozen", pattern) for pattern in config.frozen),
+        *(("group", group.pattern) for group in config.groups),
+    ]:
+        _check_pattern(kind, pattern, names)
     rate = schedule(config.learning_rate)
     decayed = pytree.map_named(
         lambda name, p: p.ndim > 1 and not _matches(config.no_decay, name), params_shape
     )
-    optimizer = guard(builders[config.name](config, rate, decayed), rate, config.clip_norm)
+
+    def plain(group: ParameterGroup) -> optax.GradientTransformation:
+        decay = config.weight_decay if group.weight_decay is None else group.weight_decay
+        own = dataclasses.replace(config, weight_decay=decay)
+        return builders[config.name](own, lambda step: group.learning_rate_scale * rate(step), decayed)
+
+    rest = ParameterGroup("")
+    inner = plain(rest)
+    if config.groups:
+        groups = {f"group_{number}": group for number, group in enumerate((*config.groups, rest))}
+        inner = optax.partition(
+            {label: plain(group) for label, group in groups.items()},
+            pytree.map_named(
+                lambda name, _: next(k for k, g in groups.items() if re.search(g.pattern, name)), params_shape
+            ),
+        )
+    optimizer = guard(inner, rate, config.clip_norm, config.spikes)
     if not config.frozen:
         return optimizer
-    names = pytree.named_leaves(params_shape)
-    for pattern in config.frozen:
-        if not any(_matches((pattern,), name) for name in names):
-            raise errors.ConfigError(
-                f"frozen pattern {pattern!r} matches no parameter; the parameters start with "
-                f"{', '.join(sorted({name.split('/')[0] for name in names}))}"
-            )
     labels = pytree.map_named(
-        lambda name, _: "frozen" if _matches(config.frozen, name) else "trained", params_shape
+        lambda name, _: "trained" if is_trained(config, name) else "frozen", params_shape
     )
     return optax.partition({"trained": optimizer, "frozen": optax.set_to_zero()}, labels)
 
 
-def guard(
-    inner: optax.GradientTransformation, rate: optax.Schedule, clip_norm: float | None
-) -> optax.GradientTransformation:
-    """Clips the gradient by its global norm, and skips the update when that is not finite.
-
-    A skipped update moves no parameter and leaves the inner state as it was, to the bit; it is counted.
-    """
-
-    def init(params: Any) -> GuardState:
-        # One array each: a donated buffer must not be used twice.
-        dtypes = (jnp.int32, jnp.int32, jnp.float32, jnp.float32)
-        return GuardState(inner.init(params), *(jnp.zeros((), dtype) for dtype in dtypes))
-
-    def update(grads: Any, state: GuardState, params: Any = None) -> tuple[Any, GuardState]:
-        norm = global_norm(grads)
-        finite = jnp.isfinite(norm)
-        if clip_norm is not None:
-            scale = jnp.minimum(1.0, clip_norm / jnp.maximum(norm, 1e-30))
-            grads = jax.tree.map(lambda g: g * scale.astype(g.dtype), grads)
-        updates, inner_state = inner.update(grads, state.inner, params)
-        # Minus zero, since adding it changes no number at all: -0.0 + 0.0 is 0.0.
-        updates = jax.tree.map(lambda u: jnp.where(finite, u, jnp.array(-0.0, u.dtype)), updates)
-        inner_state = jax.tree.map(lambda new, old: jnp.where(finite, new, old), inner_state, state.inner)
-        made = finite.astype(jnp.int32)
-        return updates, GuardState(
-            inner_state,
-            state.count + made,
-            state.skipped_steps + 1 - made,
-            norm,
-            jnp.float32(rate(state.count)),
-        )
-
-    return optax.GradientTransformation(init, update)
-
-
-def report(opt_state: Any) -> dict[str, jax.Array]:
-    """Returns what the guards inside an optimizer state saw in the last step; empty without a guard."""
-    found = [s for s in jax.tree.leaves(opt_state, is_leaf=_is_guard) if _is_guard(s)]
-    names = ("grad_norm", "learning_rate", "skipped_steps")
-    return {name: getattr(state, name).astype(jnp.float32) for state in found for name in names}
+def is_trained(config: OptimizerConfig, name: str) -> bool:
+    """Says whether the parameter of this name moves."""
+    return not _matches(config.frozen, name)
 
 
 def global_norm(tree: Any) -> jax.Array:
@@ -251,9 +253,19 @@ def _adafactor(config: OptimizerConfig, rate: optax.Schedule, decayed: Any) -> o
     )
 
 
-def _matches(patterns: tuple[str, ...], name: str) -> bool:
+def _check_pattern(kind: str, pattern: str, names: Iterable[str]) -> None:
+    try:
+        if any(re.search(pattern, name) for name in names):
+            return
+    except re.error as error:
+        raise errors.ConfigError(f"{kind} pattern {pattern!r} is no regular expression: {error}") from error
+    parts = [itertools.accumulate(name.split("/"), "{}/{}".format) for name in names]
+    choices = sorted({part for several in parts for part in several})
+    near = difflib.get_close_matches(pattern.strip("^$/"), choices, n=3, cutoff=0.5)
+    tops = ", ".join(choice for choice in choices if "/" not in choice)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"the parameters start with {tops}"
+    raise errors.ConfigError(f"{kind} pattern {pattern!r} matches no parameter; {hint}")
+
+
+def _matches(patterns: Sequence[str], name: str) -> bool:
     return any(re.search(pattern, name) for pattern in patterns)
-
-
-def _is_guard(node: Any) -> bool:
-    return isinstance(node, GuardState)

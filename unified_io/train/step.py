@@ -9,7 +9,9 @@ import optax
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Float
 
-from unified_io.train import optimizer as optimizers
+from unified_io.loss import is_maximum
+from unified_io.train import guard
+from unified_io.train.optimizer import global_norm
 from unified_io.train.state import TrainState
 
 Metrics = dict[str, Float[Array, ""]]
@@ -30,13 +32,14 @@ def make_train_step(
       optimizer: What turns gradients into updates.
       seed: Together with the step it determines the random numbers, so a resumed run repeats them.
       split: Cuts a batch into parts, stacked along a new first axis, that are computed one after the other to save
-        memory. Losses and metrics of the parts must add up to those of the batch: see `in_parts`.
+        memory. Losses and metrics of the parts must add up to those of the batch, but for a `…_max`: see `in_parts`.
 
-    The metrics are those of `loss_fn` with `loss`, `param_norm` (before the update) and `grad_norm`; and what the
-    optimizer reports: `learning_rate` and `skipped_steps`.
+    The metrics are those of `loss_fn` with `loss`, `param_norm` (before the update) and `grad_norm`; and what a
+    guarded optimizer reports, see `guard.report`.
     """
 
     compute = jax.value_and_grad(loss_fn, has_aux=True)
+    update = optax.with_extra_args_support(optimizer).update
 
     def step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
         rng = jax.random.fold_in(jax.random.key(seed), state.step)
@@ -45,10 +48,11 @@ def make_train_step(
             if split is None
             else _added_up(compute, state.params, split(batch), rng)
         )
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        updates, opt_state = update(grads, state.opt_state, state.params, loss=loss)
         params = optax.apply_updates(state.params, updates)
-        reported = optimizers.report(opt_state) or {"grad_norm": optimizers.global_norm(grads)}
-        metrics = {**metrics, "loss": loss, "param_norm": optimizers.global_norm(state.params), **reported}
+        reported = guard.report(opt_state) or {"grad_norm": global_norm(grads)}
+        reported |= {guard.BAD_PARAMETER: guard.first_bad(jax.tree.leaves(state.params))}
+        metrics = {**metrics, "loss": loss, "param_norm": global_norm(state.params), **reported}
         return state.replace(step=state.step + 1, params=params, opt_state=opt_state), _scalars(metrics)
 
     compiled = None
@@ -71,18 +75,26 @@ def in_parts(batch: Any, parts: int) -> Any:
 
 
 def _added_up(compute: Callable[..., Any], params: Any, parts: Any, rng: Array) -> Any:
-    """Adds up losses, metrics and gradients of the parts of a batch."""
+    """Adds up losses, metrics and gradients of the parts of a batch; of a maximum it takes the largest."""
 
     def of_part(number: Array, part: Any) -> Any:
         return compute(params, part, jax.random.fold_in(rng, number))
 
     def add(total: Any, numbered: tuple[Array, Any]) -> tuple[Any, None]:
-        return jax.tree.map(jnp.add, total, of_part(*numbered)), None
+        part = of_part(*numbered)
+        ((_, before), _), ((_, metrics), _) = total, part
+        largest = {
+            name: jnp.maximum(before[name], value) for name, value in metrics.items() if is_maximum(name)
+        }
+        (loss, added), grads = jax.tree.map(jnp.add, total, part)
+        return ((loss, {**added, **largest}), grads), None
 
     numbered = (jnp.arange(len(jax.tree.leaves(parts)[0])), parts)
     first = jax.tree.map(lambda leaf: leaf[0], numbered)
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of_part, *first))
-    return jax.lax.scan(add, zeros, numbered)[0]
+    (loss, metrics), grads = zeros
+    metrics = {name: value - jnp.inf if is_maximum(name) else value for name, value in metrics.items()}
+    return jax.lax.scan(add, ((loss, metrics), grads), numbered)[0]
 
 
 def make_eval_step(loss_fn: LossFn, *, seed: int = 0) -> Callable[[Any, Any], Metrics]:

@@ -20,6 +20,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tqdm import tqdm
 
+from unified_io.train.weights_and_biases import WeightsAndBiases
+
 _PLAIN_PERIOD_S = 10.0
 
 
@@ -30,10 +32,19 @@ class Telemetry:
     `<log_dir>/samples/`. Progress goes to the terminal as a bar, to anything else as a plain line now and then.
 
     Attributes:
+      folder: Where all files are.
       path: The JSONL file.
     """
 
-    def __init__(self, log_dir: str | Path, name: str, total_steps: int, stream: TextIO | None = None):
+    def __init__(
+        self,
+        log_dir: str | Path,
+        name: str,
+        total_steps: int,
+        stream: TextIO | None = None,
+        peak_flops: float | None = None,
+        wandb: str | None = None,
+    ):
         """Makes the folders.
 
         Args:
@@ -41,11 +52,18 @@ class Telemetry:
           name: Name of the run's part, e.g. "train".
           total_steps: What the progress counts up to.
           stream: Where progress goes; standard error if not given.
+          peak_flops: Operations a second of all devices at the most; without it `mfu` is not reported.
+          wandb: The project to which numbers go as well; None for none.
+
+        Raises:
+          ConfigError: There is no wandb here.
         """
-        self._log_dir = Path(log_dir)
-        self._log_dir.mkdir(parents=True, exist_ok=True)
-        self.path = self._log_dir / f"{name}.jsonl"
-        self._events = _Events(self._log_dir / name)
+        self.folder = Path(log_dir)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path = self.folder / f"{name}.jsonl"
+        self._events = _Events(self.folder / name)
+        self._remote = None if wandb is None else WeightsAndBiases(wandb, self.folder, name)
+        self._peak_flops = peak_flops
         self._total_steps = total_steps
         self._step = 0
         self._stream = stream or sys.stderr
@@ -74,14 +92,19 @@ class Telemetry:
 
         Args:
           step: Steps made so far.
-          metrics: Means since the last report. `examples`, where it is among them, counts those of one step.
-          seconds: Time that training took since the last report; gives rates and the time left.
+          metrics: Means since the last report. `examples`, `flops` and `useful_flops`, where they are among them, are
+            those of one step.
+          seconds: Time that training took since the last report; gives rates and the time left. `mfu` and
+            `useful_mfu` are the parts of the devices' peak that the operations take up.
         """
         rates: dict[str, float] = {}
         if seconds:
-            rates["steps_per_s"] = (step - self._step) / seconds
+            speed = rates["steps_per_s"] = (step - self._step) / seconds
             if "examples" in metrics:
-                rates["examples_per_s"] = metrics["examples"] * rates["steps_per_s"]
+                rates["examples_per_s"] = metrics["examples"] * speed
+            for name, rate in (("flops", "mfu"), ("useful_flops", "useful_mfu")):
+                if name in metrics and self._peak_flops is not None:
+                    rates[rate] = metrics[name] * speed / self._peak_flops
         self._step = step
         self.write(step, {**metrics, **rates})
         self._progress(step, {**metrics, **rates})
@@ -96,10 +119,16 @@ class Telemetry:
         self._events.write(
             step, [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
         )
+        if self._remote is not None:
+            self._remote.write(step, values)
+
+    def say(self, text: str) -> None:
+        """Tells whoever watches the progress."""
+        print(text, file=self._stream, flush=True)
 
     def write_images(self, step: int, images: Mapping[str, UInt8[np.ndarray, "h w 3"]]) -> None:
         """Records pictures in TensorBoard and as `samples/<step>-<name>.png`."""
-        folder = self._log_dir / "samples"
+        folder = self.folder / "samples"
         folder.mkdir(exist_ok=True)
         values = []
         for name, image in images.items():
@@ -118,6 +147,8 @@ class Telemetry:
         if self._bar is not None:
             self._bar.close()
         self._events.close()
+        if self._remote is not None:
+            self._remote.close()
 
     def __enter__(self) -> "Telemetry":
         return self

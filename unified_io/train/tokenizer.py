@@ -15,7 +15,8 @@ from jaxtyping import Array, Bool, Float
 
 from unified_io.tokenizers.objectives import TokenizerObjective
 from unified_io.tokenizers.quantizer import Reconstruction, code_usage, count_codes
-from unified_io.train import optimizer as optimizers
+from unified_io.train import guard
+from unified_io.train.optimizer import global_norm
 from unified_io.train.state import TrainState
 
 Batch = dict[str, Array]
@@ -73,6 +74,7 @@ def make_tokenizer_step(
     Source: random restarts as in Jukebox (Dhariwal et al. 2020), section 3.
     """
     size = tokenizer.config.codebook_size
+    update = optax.with_extra_args_support(optimizer).update
 
     def loss_fn(params: Any, media: Array) -> tuple[Float[Array, ""], tuple[Reconstruction, Metrics]]:
         out = tokenizer.apply({"params": params}, media)
@@ -83,15 +85,19 @@ def make_tokenizer_step(
         even = count_codes(out.codes, size) * (size / out.codes.size)
         usage = usage_decay * state.extra["code_usage"] + (1 - usage_decay) * even
         unused = (usage < reset_below) & ((state.step + 1) % reset_every == 0)
-        return usage, (unused | (state.step == 0)) & jnp.all(jnp.isfinite(out.z))
+        return usage, (unused | (state.step == 0))
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        (_, (out, metrics)), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params, batch["media"])
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        (loss, (out, metrics)), grads = jax.value_and_grad(loss_fn, has_aux=True)(
+            state.params, batch["media"]
+        )
+        updates, opt_state = update(grads, state.opt_state, state.params, loss=loss)
         params = optax.apply_updates(state.params, updates)
+        made = guard.was_made(opt_state)
 
         rng = jax.random.fold_in(jax.random.key(seed), state.step)
         usage, dead = survey(state, out)
+        usage, dead = jnp.where(made, usage, state.extra["code_usage"]), dead & made
         codebook = jnp.where(dead[:, None], _draw(rng, out.z, size), _codebook(params))
         lasting = code_usage(jnp.where(usage < reset_below, 0.0, usage))
         metrics |= {f"average_{name}": value for name, value in lasting.items()}
@@ -99,7 +105,7 @@ def make_tokenizer_step(
             "codes_reset": dead.sum().astype(jnp.float32),
             "examples": jnp.float32(len(batch["media"])),
         }
-        metrics |= optimizers.report(opt_state) or {"grad_norm": optimizers.global_norm(grads)}
+        metrics |= guard.report(opt_state) or {"grad_norm": global_norm(grads)}
         state = state.replace(
             step=state.step + 1,
             params=_with_codebook(params, codebook),

@@ -1,0 +1,95 @@
+"""One job file and the same flags on both engines, and checkpoints that pass between them.
+
+Where T5X is installed it is used; a stand-in that calls what T5X calls takes its place elsewhere.
+"""
+
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+
+from unified_io import checkpoint, cli
+from unified_io.gin_edge.files import PACKAGED
+
+STEPS = 3
+SMALL = [f"--gin.{name}_LAYERS=1" for name in ("NUM_ENCODER", "NUM_DECODER", "AUDIO_VQ", "RESAMPLER")]
+SMALL += [f"--gin.{name}_LAYERS=2" for name in ("VIT", "AST")]
+UPSTREAM = "upstream"
+
+
+def _installed() -> bool:
+    try:
+        return importlib.util.find_spec("t5x.train") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+needs_t5x = pytest.mark.skipif(not _installed(), reason="T5X is not installed: see docs/t5x.md")
+both = pytest.mark.parametrize("t5x", ["stand-in", pytest.param("T5X", marks=[needs_t5x, pytest.mark.slow])])
+
+
+def flags(run, **macros):
+    return [
+        "--gin_file=model/tiny.gin",
+        f"--gin_file={run}.gin",
+        f"--gin_file={PACKAGED}/t5x/jobs/digits.gin",
+        *SMALL,
+        *(f"--gin.{name}={value!r}" for name, value in macros.items()),
+    ]
+
+
+def ours(run, **macros):
+    return cli.main(["train", f"--gin_search_paths={PACKAGED}/t5x/engine", *flags(run, **macros)])
+
+
+def theirs(t5x, root, mode, run, **macros):
+    paths = [str(root), str(root / "tests")]
+    if t5x == "stand-in":
+        paths.append(str(root / "tests" / "t5x_compat" / UPSTREAM))
+    done = subprocess.run(
+        [sys.executable, "-m", "unified_io.t5x_compat", mode, *flags(run, **macros)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@both
+@pytest.mark.slow
+def test_a_job_runs_on_both_engines_and_goes_from_one_to_the_other(t5x, root, tmp_path):
+    macros = {"TRAIN_STEPS": STEPS, "BATCH_SIZE": 2, "RANDOM_SEED": 3}
+    theirs(t5x, root, "train", "pretrain", MODEL_DIR=str(tmp_path / "theirs"), **macros)
+    assert ours("pretrain", MODEL_DIR=str(tmp_path / "ours"), **macros) == cli.OK
+    lines = [json.loads(line) for line in (tmp_path / "ours" / "train.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == STEPS and math.isfinite(next(x["loss"] for x in lines if "loss" in x))
+    left = {path.name for path in (tmp_path / "ours").iterdir()}
+    assert {"config.gin", "model-info.txt", "train", "checkpoints", "model"} <= left
+    with pytest.warns(UserWarning, match="can not be verified"):
+        params, _ = checkpoint.load_params(tmp_path / "theirs" / f"checkpoint_{STEPS}")
+    assert "shared_text_token_embedder" in params
+    macros = macros | {"TRAIN_STEPS": STEPS + 1, "DROPOUT_RATE": 0.1}
+    start = str(tmp_path / "theirs" / f"checkpoint_{STEPS}")
+    with pytest.warns(UserWarning, match="can not be verified"):
+        code = ours("finetune", MODEL_DIR=str(tmp_path / "tuned"), INITIAL_CHECKPOINT_PATH=start, **macros)
+    assert code == cli.OK and (tmp_path / "tuned" / "checkpoints" / "checkpoint_1").is_dir()
+
+
+@both
+@pytest.mark.slow
+def test_predictions_are_written_as_text(t5x, root, tmp_path):
+    trained, out = tmp_path / "trained", tmp_path / "predicted"
+    theirs(t5x, root, "train", "pretrain", MODEL_DIR=str(trained), TRAIN_STEPS=1, BATCH_SIZE=2)
+    checkpoint_path = str(trained / "checkpoint_1")
+    theirs(
+        t5x, root, "infer", "infer", CHECKPOINT_PATH=checkpoint_path, INFER_OUTPUT_DIR=str(out), BATCH_SIZE=2
+    )
+    (written,) = out.glob("digits_image_to_text.*-predict.jsonl*")
+    rows = [json.loads(line) for line in written.read_text().splitlines()]
+    said = [row.get("prediction", row.get("predict")) for row in rows]
+    assert len(said) >= 2 and all(isinstance(text, str) for text in said)

@@ -1,0 +1,1 @@
+"""gin looks for run files in packages."""

@@ -1,0 +1,1 @@
+"""Drills: what this package promises, put to the test on a tiny real job in a temporary folder."""

@@ -1,0 +1,130 @@
+"""Checkpoints that were damaged on disk: every flipped bit, cut, lost or swapped file must be found and named."""
+
+import random
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from unified_io.checkpoint import Checkpoints
+from unified_io.errors import CheckpointError
+from unified_io.reliability.drills import remains
+from unified_io.reliability.drills.ground import Ground
+from unified_io.reliability.drills.verdict import insist
+
+
+def bit_flips(ground: Ground) -> str:
+    """Single bits flipped in every file of a step, small files as often as large ones."""
+    folder, template, rng = _copy(ground, "flipped"), remains.template(ground.straight.job), random.Random(1)
+    good, flips, harmless = _bits_by_step(folder, template), ground.some(100, 40), 0
+    last, before = max(good), min(good)
+    files = _files(folder, last)
+    with Checkpoints(folder) as checkpoints:
+        for number in range(flips):
+            file = files[number % len(files)]
+            with _changed(file, lambda content: _flipped(content, rng)):
+                try:
+                    state = checkpoints.restore(template, last)
+                except CheckpointError as error:
+                    insist(file.name in str(error), f"a flip in {file.name} was found, but called {error}")
+                else:
+                    same = remains.bits(state) == good[last]
+                    insist(same, f"flip {number + 1} of {flips}, in {file.name}, was loaded unnoticed")
+                    insist(
+                        _holds_no_state(file), f"flip {number + 1} of {flips}, in {file.name}, was not found"
+                    )
+                    harmless += 1
+    named = sorted(
+        (file for file in files if not _holds_no_state(file)), key=lambda file: file.stat().st_size
+    )
+    for file in (named[-1], named[0]):
+        with _changed(file, lambda content: _flipped(content, rng)):
+            _falls_back(folder, template, file.name, good[before])
+    found = f"{flips - harmless} of {flips} flips over {len(files)} files found and named"
+    told = f", {harmless} in files that only say when it was saved" if harmless else ""
+    return f"{found}{told}; the step before, {before}, was taken instead"
+
+
+def torn_files(ground: Ground) -> str:
+    """Files cut in half, emptied and deleted, and one step in the place of another."""
+    folder, template = _copy(ground, "torn"), remains.template(ground.straight.job)
+    good = _bits_by_step(folder, template)
+    last, before, done = max(good), min(good), 0
+    for file in _files(folder, last):
+        if _holds_no_state(file):
+            continue
+        changes: dict[str, Callable[[bytes], bytes | None]] = {
+            "cut in half": lambda content: content[: len(content) // 2],
+            "emptied": lambda content: b"",
+            "deleted": lambda content: None,
+        }
+        for change in changes.values():
+            if change(file.read_bytes()) == file.read_bytes():
+                continue
+            with _changed(file, change):
+                _falls_back(folder, template, file.name, good[before])
+            done += 1
+    swapped, place = (folder / f"checkpoint_{step}" for step in (before, last))
+    shutil.rmtree(place)
+    shutil.copytree(swapped, place)
+    _falls_back(folder, template, str(before), good[before])
+    return f"{done} torn files and a swapped step found and named; step {before} was taken instead"
+
+
+def _falls_back(folder: Path, template: Any, name: str, wanted: dict[str, str]) -> None:
+    """Insists that the newest checkpoint is refused with this name in the message, and the one before it taken."""
+    with Checkpoints(folder) as checkpoints, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = remains.bits(checkpoints.restore(template))
+    words = " ".join(str(warning.message) for warning in said)
+    insist("is damaged" in words, f"damage in {name} went unnoticed")
+    insist(name in words, f"damage in {name} was found, but it said: {words}")
+    insist(found == wanted, f"after damage in {name} it did not fall back to the step before")
+
+
+def _copy(ground: Ground, name: str) -> Path:
+    folder = ground.folder / name
+    shutil.copytree(ground.straight.folder / "checkpoints", folder)
+    return folder
+
+
+def _bits_by_step(folder: Path, template: Any) -> dict[int, dict[str, str]]:
+    with Checkpoints(folder) as checkpoints:
+        found = {step: remains.bits(checkpoints.restore(template, step)) for step in checkpoints.steps()}
+    insist(len(found) >= 2, f"a finished run should leave two checkpoints, there are {sorted(found)}")
+    return found
+
+
+def _files(folder: Path, step: int) -> list[Path]:
+    """The files of a step that have a bit to flip."""
+    files = sorted((folder / f"checkpoint_{step}").rglob("*"))
+    return [path for path in files if path.is_file() and path.stat().st_size]
+
+
+def _holds_no_state(file: Path) -> bool:
+    """Whether it is orbax's note of when a step was saved, written after all else: it decides nothing."""
+    return file.name in ("_CHECKPOINT_METADATA", "commit_success.txt")
+
+
+def _flipped(content: bytes, rng: random.Random) -> bytes:
+    flipped = bytearray(content)
+    flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
+    return bytes(flipped)
+
+
+class _changed:
+    """In this context a file holds something else, or is gone."""
+
+    def __init__(self, file: Path, change: Callable[[bytes], bytes | None]):
+        self._file, self._content = file, file.read_bytes()
+        self._other = change(self._content)
+
+    def __enter__(self) -> None:
+        if self._other is None:
+            self._file.unlink()
+        else:
+            self._file.write_bytes(self._other)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.write_bytes(self._content)
