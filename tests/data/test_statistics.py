@@ -12,9 +12,9 @@ import tensorflow as tf
 from tests.data.fakes import INPUTS, TARGETS, random_features
 from unified_io.data import pipeline, statistics
 from unified_io.data.budgets import Budgets, Lengths
-from unified_io.data.lane import Quarantined
 from unified_io.data.packer import Prepared
 from unified_io.data.packing import measure
+from unified_io.data.quarantine import Quarantined
 from unified_io.data.rehearsal import rehearse
 from unified_io.data.statistics import Sample
 from unified_io.errors import ConfigError, DataError

@@ -1,5 +1,7 @@
 """Where a training job starts."""
 
+import dataclasses
+
 import flax.linen as nn
 import jax
 import numpy as np
@@ -12,7 +14,7 @@ from unified_io.convert import folders
 from unified_io.data.batch import assemble
 from unified_io.data.budgets import Budgets
 from unified_io.data.packing import measure, plan
-from unified_io.errors import CheckpointError
+from unified_io.errors import CheckpointError, ConfigError
 from unified_io.model import parameter_shapes
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
@@ -20,6 +22,7 @@ from unified_io.train.job import TrainJob
 from unified_io.train.optimizer import OptimizerConfig
 from unified_io.train.state import TrainState
 from unified_io.train.step import make_train_step
+from unified_io.vocab import Vocabulary
 
 
 def job(tmp_path, model, **options) -> TrainJob:
@@ -75,3 +78,23 @@ def test_microbatches_make_the_same_step(tmp_path):
     assert whole.keys() == parts.keys() and whole["examples"] == len(features)
     for name, value in whole.items():
         np.testing.assert_allclose(parts[name], value, rtol=2e-4, atol=2e-6, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"eval_period": 0}, "eval_period is 0; give at least 1"),
+        ({"lookahead": 0.5}, "lookahead is 0.5; give at least 1"),
+        ({"keep": 0}, "keep is 0; give at least 1"),
+    ],
+)
+def test_impossible_numbers_are_refused_before_anything_is_compiled(tmp_path, options, words):
+    with pytest.raises(ConfigError, match=words):
+        job(tmp_path, tiny_config(), **options).check()
+
+
+def test_a_tokenizer_that_is_not_there_is_found_before_anything_is_compiled(tmp_path):
+    model = tiny_config()
+    text = dataclasses.replace(model.inputs[0], vocabulary=Vocabulary("no/such.model"))
+    with pytest.raises(ConfigError, match=r"no/such\.model"):
+        job(tmp_path, dataclasses.replace(model, inputs=(text, *model.inputs[1:]))).check()

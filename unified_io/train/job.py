@@ -18,6 +18,7 @@ from unified_io.convert import families, folders
 from unified_io.data.budgets import Budgets
 from unified_io.errors import ConfigError
 from unified_io.loss import merged, total_loss
+from unified_io.modalities.base import FIELDS
 from unified_io.model import Network, UnifiedIOConfig, blank_batch, parameter_shapes
 from unified_io.preprocess.denoisers.objective import Objective
 from unified_io.train import mesh as meshes
@@ -122,12 +123,17 @@ class TrainJob:
         """Finds what can not work before anything is compiled.
 
         Raises:
-          ConfigError: Impossible numbers, a folder that can not be written, an unknown mixture.
+          ConfigError: Impossible numbers, a folder that can not be written, a tokenizer that is not there, a model that
+            could not be saved, an unknown mixture.
         """
         for name in _COUNTS:
             if not (getattr(self, name) or 0) >= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give at least 1")
         configuration.to_json(self.model)  # else the trained model could not be saved
+        modalities = (*self.model.inputs, *self.model.targets)
+        texts = {key: "a" for m in modalities for key in m.fields if FIELDS[key].dtype == "string"}
+        for m in modalities:
+            m.preprocess(texts, seed=self.seed, training=False)  # reads the tokenizers
         check_writable(self.model_dir)
         meshes.make_mesh(self.mesh)
         optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
