@@ -31,8 +31,10 @@ def corrupted_records(ground: Ground) -> str:
         insist(set(clean) - set(left) <= _of_shard(3), f"{name}: good records of other shards were lost")
         if lost:
             insist(bool(errors), f"{name}: nobody said that records are missing")
-        _resumes(spoiled, name)
-        unnamed += [f"{name}: {error}" for error in errors if shard.name not in error]
+        reasons = _resumes(spoiled, name)
+        if lost:
+            insist(bool(reasons), f"{name}: a run set nothing aside")
+        unnamed += [f"{name}: {reason}" for reason in reasons if shard.name not in reason]
     insist(not unnamed, f"messages that do not name the shard: {unnamed[:2]}")
     return f"{len(_DAMAGES)} kinds of damage to a shard: named, the rest read in order, resumed to the byte"
 
@@ -137,8 +139,12 @@ def _of_shard(number: int) -> set[str]:
     return {f"train-{i}" for i in range(number * world.EACH, (number + 1) * world.EACH)}
 
 
-def _resumes(spoiled: world.World, name: str) -> None:
-    """Insists that a loader stopped in the middle of damaged data goes on with the very same batches."""
+def _resumes(spoiled: world.World, name: str) -> list[str]:
+    """Insists that a loader stopped in the middle of damaged data goes on with the very same batches.
+
+    Returns:
+      Why it set examples aside.
+    """
     loader = streams.loader(spoiled)
     batches = loader.batches()
     wanted, state = [], None
@@ -153,3 +159,4 @@ def _resumes(spoiled: world.World, name: str) -> None:
     same = all(streams.as_bytes(next(resumed)) == batch for batch in wanted[tiny.SAVED + 1 :])
     resumed.close()
     insist(same, f"{name}: a resumed run got other batches")
+    return [entry.reason for entry in loader.quarantine]
