@@ -35,8 +35,7 @@ from unified_io.train.telemetry import Telemetry
 # Under this key a part of a batch carries the tokens of every target in the whole batch.
 COUNTS = "counts"
 
-# Fields that must be at least 1.
-_COUNTS = (
+_AT_LEAST_ONE = (
     "total_steps",
     "microbatches",
     "lookahead",
@@ -126,7 +125,7 @@ class TrainJob:
           ConfigError: Impossible numbers, a folder that can not be written, a tokenizer that is not there, a model that
             could not be saved, an unknown mixture.
         """
-        for name in _COUNTS:
+        for name in _AT_LEAST_ONE:
             if not (getattr(self, name) or 0) >= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give at least 1")
         configuration.to_json(self.model)  # else the trained model could not be saved
