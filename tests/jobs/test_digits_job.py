@@ -38,7 +38,7 @@ def finished(tmp_path_factory, root):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "draw_samples", interrupt)
         codes.append(cli.main(command))
-    stopped_at = sorted(path.name for path in (run / "checkpoints").glob("checkpoint_*"))
+    stopped_at = sorted(path.name for path in run.glob("checkpoint_*"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job.report.Report, "write", interrupt)
         codes.append(cli.main(command))

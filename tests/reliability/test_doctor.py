@@ -41,7 +41,7 @@ def test_a_sound_machine_passes_the_self_test():
 
 
 def test_the_self_test_sees_a_checkpoint_that_is_not_verified(monkeypatch):
-    monkeypatch.setattr("unified_io.checkpoint._damage", lambda *_: None)
+    monkeypatch.setattr("unified_io.checkpoint.manifest.damage", lambda *_: None)
     assert by_name(selftest.run())["checkpoint"].state == "failed"
 
 

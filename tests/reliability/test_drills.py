@@ -55,7 +55,7 @@ def test_a_run_that_goes_on_otherwise_is_seen_by_kill(ground, monkeypatch):
 
 
 def test_a_checkpoint_that_is_not_verified_is_seen_by_bit_flips(ground, monkeypatch):
-    monkeypatch.setattr("unified_io.checkpoint._damage", lambda *_: None)
+    monkeypatch.setattr("unified_io.checkpoint.manifest.damage", lambda *_: None)
     with pytest.raises(DrillFailed, match="was not found|unnoticed|but called"):
         damage.bit_flips(ground)
 

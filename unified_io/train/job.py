@@ -55,7 +55,7 @@ class TrainJob:
     """Trains a model on a mixture; the same call goes on where an earlier one stopped.
 
     Attributes:
-      model_dir: Holds `checkpoints/`, `train.jsonl`, `quarantine.jsonl`, TensorBoard events, `samples/`, and the
+      model_dir: Holds `checkpoint_<step>/`, `train.jsonl`, `quarantine.jsonl`, TensorBoard events, `samples/`, and the
         result under `model/`.
       model: What to train.
       mixture: Name of a registered task or mixture.
@@ -170,7 +170,7 @@ class TrainJob:
                 return state, {**metrics, **occupancy(batch)}
 
             with (
-                DataCheckpoints(self._checkpoint_dir, loader, self.keep, self.keep_period) as checkpoints,
+                DataCheckpoints(self.model_dir, loader, self.keep, self.keep_period) as checkpoints,
                 self._telemetry(peak and peak * mesh.size) as telemetry,
             ):
                 if telemetry is not None:
@@ -313,10 +313,6 @@ class TrainJob:
         found = [jax.device_get(eval_step(params, meshes.shard_batch(batch, mesh))) for batch in batches]
         return merged([{name: float(value) for name, value in metrics.items()} for metrics in found])
 
-    @property
-    def _checkpoint_dir(self) -> Path:
-        return Path(self.model_dir, "checkpoints")
-
     def _telemetry(self, peak: float | None) -> contextlib.AbstractContextManager[Telemetry | None]:
         """The reports of the run: one process of all writes them."""
         if jax.process_index() != 0:
@@ -327,7 +323,7 @@ class TrainJob:
 class DataCheckpoints(Checkpoints):
     """Checkpoints that also hold where the data is."""
 
-    def __init__(self, directory: Path, loader: Any, keep: int = 2, keep_period: int | None = None):
+    def __init__(self, directory: str | Path, loader: Any, keep: int = 2, keep_period: int | None = None):
         super().__init__(directory, keep, keep_period)
         self._loader = loader
 

@@ -64,7 +64,7 @@ class TokenizerJob:
         state = init_tokenizer_state(tokenizer, optimizer, first, seed=self.seed)
         step = make_tokenizer_step(tokenizer, optimizer, objective=self.objective, seed=self.seed)
         with (
-            Checkpoints(Path(folder, "checkpoints")) as checkpoints,
+            Checkpoints(folder) as checkpoints,
             Telemetry(folder, name, self.total_steps) as telemetry,
         ):
             state = fit(

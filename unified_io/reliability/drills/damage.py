@@ -84,8 +84,13 @@ def _falls_back(folder: Path, template: Any, name: str, wanted: dict[str, str]) 
 
 
 def _copy(ground: Ground, name: str) -> Path:
-    folder = ground.folder / name
-    shutil.copytree(ground.straight.folder / "checkpoints", folder)
+    return copied(ground.straight.folder, ground.folder / name)
+
+
+def copied(run: Path, folder: Path) -> Path:
+    """Copies the checkpoints of a run into a folder, and returns that."""
+    for path in run.glob("checkpoint_*"):
+        shutil.copytree(path, folder / path.name)
     return folder
 
 

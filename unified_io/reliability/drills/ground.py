@@ -53,12 +53,12 @@ class Run:
 
     def saved(self) -> list[int]:
         """Steps with a checkpoint that can be seen, oldest first."""
-        names = (path.name.partition("_")[2] for path in self._checkpoints().glob("checkpoint_*"))
+        names = (path.name.partition("_")[2] for path in self.folder.glob("checkpoint_*"))
         return sorted(int(name) for name in names if name.isdigit())
 
     def saving(self) -> bool:
         """Whether a checkpoint is being written."""
-        return any(self._checkpoints().glob("*tmp*"))
+        return any(self.folder.glob("checkpoint_*tmp*"))
 
     def remains(self) -> dict[str, str]:
         """What it left; see `remains.of`."""
@@ -68,9 +68,6 @@ class Run:
         """Raises DrillFailed unless it left the same, to the byte."""
         said = remains.difference(other, self.remains())
         insist(said is None, f"{after} the run in {self.folder.name} is not the same: {said}")
-
-    def _checkpoints(self) -> Path:
-        return self.folder / "checkpoints"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -105,7 +105,7 @@ def _at_step(run: Run, session: Session, step: int) -> bool:
 
 _ASKED: dict[str, Callable[[Run, Session], bool]] = {
     "at the start": _begun,
-    "in compilation": lambda run, session: session.until((run.folder / "checkpoints").is_dir),
+    "in compilation": lambda run, session: session.until((run.folder / "train").is_dir),
     "in a step": lambda run, session: _at_step(run, session, tiny.REPORTED),
     "in a save": lambda run, session: session.until(run.saving, 0.0005),
     "in an evaluation": lambda run, session: _at_step(run, session, tiny.EVALUATED),
@@ -128,7 +128,7 @@ def full_disk(ground: Ground) -> str:
     insist(code == 2, f"exit code {code} where 2 was wanted: {tail(run.log)}")
     insist(before[-1] in run.saved(), f"checkpoint {before[-1]} is gone; there are {run.saved()}")
     last = said[said.rfind("unified-io train:") :]
-    insist(str(run.folder / "checkpoints") in last, f"the last words do not name the folder: {last[:300]}")
+    insist(str(run.folder) in last, f"the last words do not name the folder: {last[:300]}")
     insist(bool(_BYTES.search(last)), f"the last words do not say how many bytes are needed: {last[:300]}")
     run.start().succeed()
     run.same_as(reference, "after a full disk")

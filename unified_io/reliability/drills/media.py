@@ -15,7 +15,7 @@ _SECONDS = 2.0
 _GROWTH = 600 * 2**20
 _MEMORY = 24 * 2**30  # of addresses: TensorFlow and XLA reserve a lot that they never touch
 _STEPS = 10
-_NAME = re.compile(r"train-\d+")
+_NAME = re.compile(r"train-\d++(?!\.tfrecord)")
 
 
 def corrupted_records(ground: Ground) -> str:

@@ -27,7 +27,7 @@ def of(job: TrainJob) -> dict[str, str]:
     """
     folder = Path(job.model_dir)
     found = {f"{path.name}": _hash(_lines(path)) for path in sorted(folder.glob("*.jsonl"))}
-    with Checkpoints(folder / "checkpoints") as checkpoints:
+    with Checkpoints(folder) as checkpoints:
         step = checkpoints.latest()
         state = checkpoints.restore(template(job))
         found |= {f"notes/{key}": _hash(value) for key, value in _timeless(checkpoints.notes(step)).items()}

@@ -10,6 +10,7 @@ import jax
 
 from unified_io.checkpoint import Checkpoints
 from unified_io.reliability.drills import remains, tiny
+from unified_io.reliability.drills.damage import copied
 from unified_io.reliability.drills.ground import Ground, Run
 from unified_io.reliability.drills.sessions import Session, Surroundings
 from unified_io.reliability.drills.verdict import insist, tail
@@ -77,10 +78,9 @@ def _run(ground: Ground, name: str, layout: dict[str, Any]) -> Run:
 
 def _held(ground: Ground, run: Run, devices: int, stopped: Path) -> dict[str, str]:
     found = run.file.with_suffix(".held.json")
-    copied = run.file.with_suffix(".held")
-    shutil.copytree(stopped / "checkpoints", copied)
+    kept = copied(stopped, run.file.with_suffix(".held"))
     around = Surroundings(ground.cache, devices)
-    Session(hold, [run.job, str(copied), str(found)], run.log, around).succeed()
+    Session(hold, [run.job, str(kept), str(found)], run.log, around).succeed()
     return json.loads(found.read_text())
 
 
