@@ -4,6 +4,7 @@ banks -> embedders -> one gather into rows -> encoder -> decoder -> one gather a
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -253,5 +254,11 @@ def blank_batch(config: UnifiedIOConfig, *, items: int = 1, length: int = 4) -> 
 
 def parameter_shapes(config: UnifiedIOConfig) -> Any:
     """Shapes and logical axis names (boxed) of every parameter, without making one."""
+    return jax.tree.map(lambda leaf: leaf, _parameter_shapes(config, jax.config.jax_enable_x64))
+
+
+@functools.lru_cache(maxsize=8)
+def _parameter_shapes(config: UnifiedIOConfig, x64: bool) -> Any:
+    """Traced once for each model: a job asks several times before it begins."""
     model = Network(config)
     return jax.eval_shape(lambda: model.init(jax.random.key(0), blank_batch(config)))["params"]

@@ -1,8 +1,13 @@
-"""The manifest of a saved tree: the SHA-256 of every file, and of the manifest itself."""
+"""The manifest of a saved tree: the SHA-256 of every file, and of the manifest itself.
+
+Orbax writes some notes after the manifest, while it makes the checkpoint visible. A seal beside the tree holds their
+hashes; it comes a moment later, so a run that was killed in between leaves none, and the next session makes it.
+"""
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +16,38 @@ import jax
 from unified_io.checkpoint.processes import from_all_processes
 
 FILE = "manifest.json"
+SEAL = "seal.json"
 _ALGORITHM = "sha256"
-# Orbax writes these last; they say when, not what.
-_UNHASHED = ("_CHECKPOINT_METADATA", "commit_success.txt")
+_LATE = ("_CHECKPOINT_METADATA", "commit_success.txt")
 
 
 def write(folder: Path) -> None:
-    """Hashes all files of a folder and leaves the manifest there."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in _UNHASHED]
-    hashes = {str(path.relative_to(folder)): _hash(path) for path in files}
-    manifest = {"algorithm": _ALGORITHM, "files": hashes, "own": _own_hash(hashes)}
-    (folder / FILE).write_text(json.dumps(manifest, indent=1))
+    """Hashes all files of a folder, and leaves the manifest there."""
+    _write(folder / FILE, (path for path in folder.rglob("*") if path.name not in _LATE))
+
+
+def seal(folder: Path) -> None:
+    """Hashes what was written in and around a folder after its manifest, unless that was done."""
+    around = folder.parent
+    if (folder / FILE).exists() and not (around / SEAL).exists():
+        _write(around / SEAL, (path for name in _LATE for path in around.rglob(name)))
 
 
 def damage(folder: Path) -> str | None:
     """Returns what is wrong with the files of a folder, or None; of several processes each looks at its share."""
-    return next(filter(None, from_all_processes(_changed(folder))), None)
+    return next(
+        filter(None, from_all_processes(_changed(folder / FILE) or _changed(folder.parent / SEAL))), None
+    )
 
 
-def _changed(folder: Path) -> str | None:
+def _changed(manifest: Path) -> str | None:
+    folder = manifest.parent
     try:
-        files = _read(folder)
+        files = _read(manifest)
     except FileNotFoundError:
-        return f"{FILE} is missing"
+        return None if manifest.name == SEAL else f"{FILE} is missing"
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"{FILE} can not be read ({error!r})"
+        return f"{manifest.name} can not be read ({error!r})"
     for name in sorted(files)[jax.process_index() :: jax.process_count()]:
         try:
             if _hash(folder / name) != files[name]:
@@ -47,17 +59,25 @@ def _changed(folder: Path) -> str | None:
     return None
 
 
-def _read(folder: Path) -> dict[str, str]:
+def _write(manifest: Path, files: Iterable[Path]) -> None:
+    hashes = {str(path.relative_to(manifest.parent)): _hash(path) for path in sorted(files) if path.is_file()}
+    content = {"algorithm": _ALGORITHM, "files": hashes, "own": _own_hash(hashes)}
+    fresh = manifest.with_name(f".{manifest.name}")
+    fresh.write_text(json.dumps(content, indent=1))
+    os.replace(fresh, manifest)
+
+
+def _read(manifest: Path) -> dict[str, str]:
     """Returns the hashes by name.
 
     Raises:
       OSError, ValueError, KeyError, TypeError: There is no manifest, or it is not what was written.
     """
-    manifest = json.loads((folder / FILE).read_text(), object_pairs_hook=_once)
-    if manifest["algorithm"] != _ALGORITHM:
-        raise ValueError(f"unknown algorithm {manifest['algorithm']!r}")
-    files = dict(manifest["files"])
-    if manifest["own"] != _own_hash(files):
+    content = json.loads(manifest.read_text(), object_pairs_hook=_once)
+    if content["algorithm"] != _ALGORITHM:
+        raise ValueError(f"unknown algorithm {content['algorithm']!r}")
+    files = dict(content["files"])
+    if content["own"] != _own_hash(files):
         raise ValueError("it changed since it was written")
     return files
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
@@ -78,6 +79,7 @@ class Checkpoints:
         Raises:
           CheckpointError: If this or the previous save could not be written, or a newer checkpoint lies in the folder.
         """
+        self.wait()
         self._set_damaged_aside()
         newest = self.latest()
         if newest is not None and newest > step:
@@ -92,8 +94,8 @@ class Checkpoints:
                     pytree.nested(named), custom_metadata={"step": step, "notes": dict(notes or {})}
                 )
                 self._manager.save(step, args=ocp.args.Composite(**{ITEM: item}), force=True)
-            if wait:
-                self._manager.wait_until_finished()
+        if wait:
+            self.wait()
 
     def steps(self) -> list[int]:
         """Returns the saved steps that are not known to be damaged, oldest first."""
@@ -141,12 +143,13 @@ class Checkpoints:
         """Waits for saves that run in the background; raises CheckpointError if one failed."""
         with tree.told(f"can not save to {self.directory}"):
             self._manager.wait_until_finished()
+            for step in self._manager.all_steps() if jax.process_index() == 0 else ():
+                manifest.seal(self._folder(step))
 
     def close(self) -> None:
         """Waits for saves that run in the background and lets go of the folder."""
-        with tree.told(f"can not save to {self.directory}"):
-            self._manager.wait_until_finished()
-            self._manager.close()
+        self.wait()
+        self._manager.close()
 
     def __enter__(self) -> "Checkpoints":
         return self

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from unified_io.reliability.drills import tiny
 from unified_io.reliability.drills.ground import Ground, Run
 from unified_io.reliability.drills.remains import lines
-from unified_io.reliability.drills.sessions import BEGUN, Session
+from unified_io.reliability.drills.sessions import BEGUN, Session, side_by_side
 from unified_io.reliability.drills.verdict import insist, tail
 
 _DEADLINE_S = 120.0  # a machine with other work on it is slow, and is not what is tried
@@ -24,23 +24,35 @@ Moment = Callable[[Run, Session, random.Random], bool]
 
 def kill(ground: Ground) -> str:
     """SIGKILL at random moments, most of them while a checkpoint is written; every run must end as if undisturbed."""
-    rng, wanted, made, finished = random.Random(0), ground.some(20, 2), [], 0
-    reference = ground.reference
-    while len(made) < wanted:
-        run = ground.run(f"killed-{finished}")
-        while True:
-            session = run.start()
-            name = rng.choices(list(_MOMENTS), weights=(5, 3, 2))[0]
-            if len(made) == wanted or not _MOMENTS[name](run, session, rng):
-                session.succeed()
-                break
-            session.send(signal.SIGKILL)
-            if session.wait() == -signal.SIGKILL:
-                made.append(name)
-        run.same_as(reference, f"killed {len(made)} times so far, last {made[-1] if made else 'never'},")
-        finished += 1
+    reference, runs, each = ground.reference, ground.some(5, 2), ground.some(4, 1)
+
+    def killed(number: int) -> list[str]:
+        """Runs to the end, with so many kills on the way, and as often again as needs be for all of them."""
+        rng, made, again = random.Random(number), [], 0
+        while len(made) < each:
+            run = ground.run(f"killed-{number}-{again}")
+            made += _killed(run, rng, each - len(made))
+            run.same_as(reference, f"killed {', '.join(made) or 'never'},")
+            again += 1
+        return made
+
+    made = [moment for moments in side_by_side(killed, range(runs)) for moment in moments]
     counts = ", ".join(f"{made.count(name)} {name}" for name in _MOMENTS)
-    return f"{wanted} kills ({counts}) in {finished} runs, each byte-identical to one that nobody disturbed"
+    return f"{len(made)} kills ({counts}) of {runs} runs, each byte-identical to one that nobody disturbed"
+
+
+def _killed(run: Run, rng: random.Random, most: int) -> list[str]:
+    """Kills a run up to so many times, then lets it end; returns the moments."""
+    made: list[str] = []
+    while True:
+        session = run.start()
+        name = rng.choices(list(_MOMENTS), weights=(5, 3, 2))[0]
+        if len(made) == most or not _MOMENTS[name](run, session, rng):
+            session.succeed()
+            return made
+        session.send(signal.SIGKILL)
+        if session.wait() == -signal.SIGKILL:
+            made.append(name)
 
 
 def _while_saving(run: Run, session: Session, rng: random.Random) -> bool:
@@ -70,29 +82,32 @@ _MOMENTS: dict[str, Moment] = {
 
 def stop(ground: Ground) -> str:
     """SIGTERM and SIGINT at every kind of moment: a prompt exit, the step saved, then the same run as undisturbed."""
-    reference = ground.reference
     cases = [(number, moment) for number in _STOPPED for moment in _ASKED]
     if ground.quick:
         cases = [(signal.SIGTERM, "in a step")]
-    for number, moment in cases:
-        where = f"{number.name} {moment}"
-        run = ground.run(f"stopped-{number.name}-{moment.replace(' ', '-')}")
-        cold = {"cache": run.folder.with_suffix(".cold")} if moment == "in compilation" else {}
-        session = run.start(**cold)
-        insist(_ASKED[moment](run, session), f"{where}: the session ended before: {tail(run.log)}")
-        session.send(number)
-        code = session.wait(_DEADLINE_S)
-        insist(code in _STOPPED[number], f"{where}: exit code {code}, wanted {_STOPPED[number]}")
-        said = _INTERRUPTED.findall(run.log.read_text())
-        if code != 0 and said:
-            insist(int(said[-1]) in run.saved(), f"{where}: it says step {said[-1]}, saved are {run.saved()}")
-        if moment == "in a step":
-            insist(bool(said) and bool(run.saved()), f"{where}: the step was not saved: {tail(run.log)}")
-        run.start().succeed()
-        steps = [json.dumps([line["step"], sorted(line)]) for line in lines(run.metrics)]
-        insist(len(set(steps)) == len(steps), f"{where}: a line of {run.metrics.name} is there twice")
-        run.same_as(reference, f"after {where}")
+    _ = ground.reference
+    side_by_side(lambda case: _stopped(ground, *case), cases)
     return f"{len(cases)} signals ({', '.join(sorted({moment for _, moment in cases}))}), each run went on to the byte"
+
+
+def _stopped(ground: Ground, number: signal.Signals, moment: str) -> None:
+    where = f"{number.name} {moment}"
+    run = ground.run(f"stopped-{number.name}-{moment.replace(' ', '-')}")
+    cold = {"cache": run.folder.with_suffix(".cold")} if moment == "in compilation" else {}
+    session = run.start(**cold)
+    insist(_ASKED[moment](run, session), f"{where}: the session ended before: {tail(run.log)}")
+    session.send(number)
+    code = session.wait(_DEADLINE_S)
+    insist(code in _STOPPED[number], f"{where}: exit code {code}, wanted {_STOPPED[number]}")
+    said = _INTERRUPTED.findall(run.log.read_text())
+    if code != 0 and said:
+        insist(int(said[-1]) in run.saved(), f"{where}: it says step {said[-1]}, saved are {run.saved()}")
+    if moment == "in a step":
+        insist(bool(said) and bool(run.saved()), f"{where}: the step was not saved: {tail(run.log)}")
+    run.start().succeed()
+    steps = [json.dumps([line["step"], sorted(line)]) for line in lines(run.metrics)]
+    insist(len(set(steps)) == len(steps), f"{where}: a line of {run.metrics.name} is there twice")
+    run.same_as(ground.reference, f"after {where}")
 
 
 def _begun(run: Run, session: Session) -> bool:

@@ -27,7 +27,7 @@ _FAST = "--xla_backend_optimization_level=0"
 DRILLS = (
     # Those that compare come behind: the run they compare with is made meanwhile.
     Drill("wrong-config", "a wrong key fails before compile, by name", 120, configs.wrong_config, quick=True),
-    Drill("nan", "a step that is no number leaves no trace", 25, steps.not_a_number, quick=True),
+    Drill("nan", "a step that is no number leaves no trace", 25, steps.not_a_number),
     Drill("records", "a corrupted shard is named, not fatal", 10, media.corrupted_records, quick=True),
     Drill("media", "a bad file is named, not fatal, nor a bomb", 15, media.hostile_media, quick=True),
     Drill("changed-data", "other data under a stopped run is refused", 15, datasets.changed_data, quick=True),
