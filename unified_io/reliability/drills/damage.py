@@ -12,7 +12,7 @@ from unified_io.checkpoint.manifest import SEAL
 from unified_io.errors import CheckpointError
 from unified_io.reliability.drills import remains
 from unified_io.reliability.drills.ground import Ground
-from unified_io.reliability.drills.verdict import insist
+from unified_io.reliability.drills.verdict import DrillFailed, insist
 
 
 def bit_flips(ground: Ground) -> str:
@@ -25,14 +25,7 @@ def bit_flips(ground: Ground) -> str:
         for number in range(flips):
             file = files[number % len(files)]
             with _changed(file, lambda content: _flipped(content, rng)):
-                try:
-                    state = checkpoints.restore(template, last)
-                except CheckpointError as error:
-                    insist(file.name in str(error), f"a flip in {file.name} was found, but called {error}")
-                else:
-                    effect = "none" if remains.bits(state) == good[last] else "another state"
-                    what = f"flip {number + 1} of {flips}, in {file.name}, was not found; it had as effect {effect}"
-                    insist(False, what)
+                _refused(checkpoints, template, last, file.name, f"flip {number + 1} of {flips}")
     named = sorted(files, key=lambda file: file.stat().st_size)
     for file in (named[-1], named[0]):
         with _changed(file, lambda content: _flipped(content, rng)):
@@ -46,23 +39,40 @@ def torn_files(ground: Ground) -> str:
     folder, template = _copy(ground, "torn"), remains.template(ground.straight.job)
     good = _bits_by_step(folder, template)
     last, before, done = max(good), min(good), 0
-    for file in _files(folder, last):
-        changes: dict[str, Callable[[bytes], bytes | None]] = {
-            "cut in half": lambda content: content[: len(content) // 2],
-            "emptied": lambda content: b"",
-            "deleted": lambda content: None,
-        }
-        for change in changes.values():
-            if change is changes["deleted"] and file.name == SEAL:
-                continue  # as in a run that was killed before it could seal the step
-            with _changed(file, change):
-                _falls_back(folder, template, file.name, good[before])
-            done += 1
+    with Checkpoints(folder) as checkpoints:
+        for file in _files(folder, last):
+            for what, change in _TEARS.items():
+                if what == "deleted" and file.name == SEAL:
+                    continue  # as in a run that was killed before it could seal the step
+                with _changed(file, change):
+                    _refused(checkpoints, template, last, file.name, f"a file that was {what}")
+                done += 1
+    largest = max(_files(folder, last), key=lambda file: file.stat().st_size)
+    for change in _TEARS.values():
+        with _changed(largest, change):
+            _falls_back(folder, template, largest.name, good[before])
     swapped, place = (folder / f"checkpoint_{step}" for step in (before, last))
     shutil.rmtree(place)
     shutil.copytree(swapped, place)
     _falls_back(folder, template, str(before), good[before])
     return f"{done} torn files and a swapped step found and named; step {before} was taken instead"
+
+
+_TEARS: dict[str, Callable[[bytes], bytes | None]] = {
+    "cut in half": lambda content: content[: len(content) // 2],
+    "emptied": lambda content: b"",
+    "deleted": lambda content: None,
+}
+
+
+def _refused(checkpoints: Checkpoints, template: Any, step: int, name: str, what: str) -> None:
+    """Insists that a step is not restored, with this name in the message."""
+    try:
+        checkpoints.restore(template, step)
+    except CheckpointError as error:
+        insist(name in str(error), f"{what}, in {name}, was found, but called {error}")
+    else:
+        raise DrillFailed(f"{what}, in {name}, was not found")
 
 
 def _falls_back(folder: Path, template: Any, name: str, wanted: dict[str, str]) -> None:

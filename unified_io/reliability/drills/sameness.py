@@ -9,7 +9,7 @@ from pathlib import Path
 
 from unified_io.reliability.drills import streams, tiny, world
 from unified_io.reliability.drills.ground import Ground, Run
-from unified_io.reliability.drills.sessions import Session, Surroundings, command_line
+from unified_io.reliability.drills.sessions import Session, Surroundings, command_line, side_by_side
 from unified_io.reliability.drills.verdict import Skip, insist, tail
 
 _LONGEST_S = 300
@@ -57,15 +57,17 @@ def _loaders(of: world.World) -> None:
 def surroundings(ground: Ground) -> str:
     """Other time zone, language, hash seed, folder, home, user and terminal: fresh processes, the same bytes."""
     reference = ground.reference
-    for name, changes in _VARIANTS.items():
+    home, where = (ground.folder / name for name in ("home", "elsewhere"))
+    for folder in (home, where):
+        folder.mkdir(exist_ok=True)
+    home.chmod(0o555)
+
+    def elsewhere(name: str) -> None:
         run = ground.run(f"in {name} ü")
-        home = ground.folder / "home"
-        home.mkdir(exist_ok=True)
-        home.chmod(0o555)
-        where = ground.folder / "elsewhere"
-        where.mkdir(exist_ok=True)
-        _fresh(run, {"HOME": str(home), **changes}, where)
+        _fresh(run, {"HOME": str(home), **_VARIANTS[name]}, where)
         run.same_as(reference, f"with {name}")
+
+    side_by_side(elsewhere, _VARIANTS)
     done = " and ".join(_VARIANTS)
     return f"with {done}; in a path with spaces and accents, without a terminal: the same bytes"
 

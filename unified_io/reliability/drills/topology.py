@@ -12,7 +12,7 @@ from unified_io.checkpoint import Checkpoints
 from unified_io.reliability.drills import remains, tiny
 from unified_io.reliability.drills.damage import copied
 from unified_io.reliability.drills.ground import Ground, Run
-from unified_io.reliability.drills.sessions import Session, Surroundings
+from unified_io.reliability.drills.sessions import Session, Surroundings, side_by_side
 from unified_io.reliability.drills.verdict import insist, tail
 from unified_io.reliability.memory import state_shapes
 from unified_io.train import mesh as meshes
@@ -45,13 +45,17 @@ def other_devices(ground: Ground) -> str:
     shutil.copytree(first.folder, stopped)
     wanted = _held(ground, first, devices, stopped)
     first.start(devices=devices).succeed()
-    for name, devices, layout in _OTHERS:
+
+    def taken_up(case: tuple[str, int, dict[str, Any]]) -> None:
+        name, devices, layout = case
         run = _run(ground, name, layout)
         shutil.copytree(stopped, run.folder)
         said = remains.difference(wanted, _held(ground, run, devices, stopped))
         insist(said is None, f"step {step} of {_FIRST[0]} devices is another state on {name}: {said}")
         run.start(devices=devices).succeed()
         _alike(run, first, step, name)
+
+    side_by_side(taken_up, _OTHERS)
     others = ", ".join(name for name, *_ in _OTHERS)
     return (
         f"step {step} of {_FIRST[0]} devices taken up on {others}: state to the byte, losses within {_NEAR:g}"
