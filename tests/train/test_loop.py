@@ -16,12 +16,13 @@ import pytest
 from unified_io import pytree
 from unified_io.checkpoint import Checkpoints
 from unified_io.errors import ConfigError, DataError
+from unified_io.train.compilations import Compilations
 from unified_io.train.guard import CAUSES, SpikeConfig
 from unified_io.train.interruption import Interrupted
 from unified_io.train.loop import fit
 from unified_io.train.optimizer import OptimizerConfig, ScheduleConfig, build
 from unified_io.train.state import TrainState
-from unified_io.train.step import make_train_step
+from unified_io.train.step import make_eval_step, make_train_step
 from unified_io.train.telemetry import Telemetry
 from unified_io.train.watchdog import FILE, Stalled
 from unified_io.train.window import Diverged
@@ -127,6 +128,22 @@ def _signal_after(steps, number=signal.SIGINT):
     return batches
 
 
+class _Killed(BaseException):
+    """No error that anything handles."""
+
+
+def _dying_after(steps):
+    """Batches during whose making, after this many steps, the process dies."""
+
+    def batches(start):
+        for step in itertools.count(start):
+            if step == steps:
+                raise _Killed
+            yield _batch(step)
+
+    return batches
+
+
 def test_reports_and_evaluations_come_at_their_steps(straight):
     _, lines = straight
     assert [(line["step"], "eval/sum" in line) for line in lines] == [
@@ -177,18 +194,9 @@ def test_a_signal_inside_an_evaluation_has_it_made_again(tmp_path, step_fn, stra
 
 
 def test_killed_without_warning_goes_back_to_the_last_checkpoint(tmp_path, step_fn, straight):
-    class Killed(BaseException):
-        pass
-
-    def dying(start):
-        for step in itertools.count(start):
-            if step == 5:
-                raise Killed
-            yield _batch(step)
-
     run = _Run(tmp_path, step_fn)
-    with pytest.raises(Killed):
-        run(dying)
+    with pytest.raises(_Killed):
+        run(_dying_after(5))
     with Checkpoints(tmp_path) as checkpoints:
         assert checkpoints.steps() == [4]
     assert (_bits(run()), run.lines()) == straight
@@ -225,13 +233,18 @@ def test_cpu_seconds_add_up_over_sessions_and_leave_evaluations_out(tmp_path, st
     assert seconds[1] - seconds[0] < 0.5
 
 
-def test_one_compilation_a_shape_and_a_loss_that_falls(tmp_path):
+def test_one_compilation_a_shape_with_evaluations_and_a_resume_and_a_loss_that_falls(tmp_path):
     step = make_train_step(_loss, _start()[1], seed=0)
+    eval_step, in_evaluations = make_eval_step(_loss), Compilations()
 
     def of_two_shapes(start):
         for number in itertools.count(start):
             batch = _batch(number)
             yield batch if number < 150 else {**batch, "x": batch["x"][:8], "y": batch["y"][:8]}
+
+    def evaluate(state):
+        with in_evaluations:
+            return jax.device_get(eval_step(state.params, _batch(0)))
 
     for total in (100, 200):
         with (
@@ -239,12 +252,27 @@ def test_one_compilation_a_shape_and_a_loss_that_falls(tmp_path):
             Telemetry(tmp_path, "train", total, io.StringIO()) as telemetry,
         ):
             fit(_start()[0], step, of_two_shapes, total_steps=total, checkpoints=checkpoints, telemetry=telemetry,
-                report_period=20)  # fmt: skip
+                report_period=20, eval_period=40, eval_fn=evaluate)  # fmt: skip
     lines = [json.loads(line) for line in telemetry.path.read_text().splitlines()]
-    losses = [line["loss"] for line in lines]
-    assert len(losses) == 10 and losses[-1] < 0.4 * losses[0]
+    reports = [line for line in lines if "loss" in line]
+    assert len(reports) == 10 and reports[-1]["loss"] < 0.4 * reports[0]["loss"]
     # The second session found the first shape compiled, and compiles the second one at step 151.
-    assert [line["compilations"] for line in lines] == [1] * 5 + [0] * 2 + [1] * 3
+    assert [line["compilations"] for line in reports] == [1] * 5 + [0] * 2 + [1] * 3
+    assert sum("eval/loss" in line for line in lines) == 6 and in_evaluations.count == 1
+
+
+@pytest.mark.parametrize("save_first", [True, False])
+def test_the_state_before_the_first_step_is_saved_if_wished(tmp_path, step_fn, straight, save_first):
+    run = _Run(tmp_path, step_fn, save_first=save_first, checkpoint_period=100)
+    with pytest.raises(_Killed):
+        run(_dying_after(3))
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.steps() == [0] * save_first
+        if save_first:
+            assert _bits(checkpoints.restore(pytree.abstract(_start()[0]))) == _bits(_start()[0])
+    assert (_bits(run()), run.lines()) == straight
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.steps() == [0, 6][not save_first :]
 
 
 def test_reports_say_where_the_time_went(tmp_path, step_fn):

@@ -1,11 +1,13 @@
 """One step: repeatable, donated, compiled once, and its metrics are what they are called."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
+from unified_io.nn.dense import Dense
 from unified_io.train.optimizer import OptimizerConfig, ScheduleConfig, build
 from unified_io.train.state import TrainState
 from unified_io.train.step import in_parts, make_eval_step, make_train_step
@@ -77,7 +79,31 @@ def test_the_state_is_used_up_and_the_step_compiled_once():
     finally:
         jax.monitoring.unregister_event_duration_listener(count)
     assert len(compiled) == 1
-    assert first.params["w"].is_deleted()
+    # What the step does not read, such as the norms of the step before, is not worth giving away.
+    kept = [leaf for leaf in jax.tree.leaves(first) if not leaf.is_deleted()]
+    assert all(leaf.shape == () for leaf in kept)
+
+
+def test_half_precision_computes_and_full_precision_learns():
+    layers = {dtype: Dense(2, ("embed", "mlp"), dtype=dtype) for dtype in ("bfloat16", "float32")}
+    params = nn.unbox(layers["float32"].init(jax.random.key(0), _batch()["x"])["params"])
+    optimizer = build(OptimizerConfig("adamw", ScheduleConfig("constant", base=0.1), eps=1.0), params)
+    ends = {}
+    for dtype, layer in layers.items():
+
+        def loss_fn(params, batch, rng, layer=layer):
+            outputs = layer.apply({"params": params}, batch["x"])
+            assert outputs.dtype == layer.dtype
+            return jnp.mean((outputs.astype(jnp.float32) - batch["y"]) ** 2), {}
+
+        step = make_train_step(loss_fn, optimizer, seed=0)
+        state, _ = step(TrainState.create(jax.tree.map(jnp.copy, params), optimizer), _batch())
+        floating = [x for x in jax.tree.leaves(state) if jnp.issubdtype(x.dtype, jnp.floating)]
+        assert {leaf.dtype for leaf in floating} == {jnp.dtype(jnp.float32)}
+        ends[dtype] = np.asarray(state.params["kernel"] - params["kernel"])
+    scale = np.abs(ends["float32"]).max()
+    np.testing.assert_allclose(ends["bfloat16"], ends["float32"], atol=0.05 * scale)
+    assert not np.array_equal(*ends.values())
 
 
 def test_an_optimizer_of_another_kind_reports_its_gradient_too():

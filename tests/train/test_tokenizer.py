@@ -1,6 +1,7 @@
 """The training step of a tokenizer: it learns, repeats itself, and keeps its codebook alive."""
 
 import dataclasses
+import time
 
 import flax.linen as nn
 import jax
@@ -9,10 +10,13 @@ import numpy as np
 import optax
 import pytest
 
+from unified_io.errors import ConfigError
 from unified_io.tokenizers.quantizer import Quantizer
 from unified_io.tokenizers.vit_vqgan import ViTVQGAN, ViTVQGANConfig
 from unified_io.train.optimizer import guard
 from unified_io.train.tokenizer import init_tokenizer_state, make_tokenizer_step
+from unified_io.train.tokenizer_job import PARAMS_FOLDER, TokenizerJob
+from unified_io.train.watchdog import Stalled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +141,31 @@ def test_a_tokenizer_learns():
         state, last = step(state, batch())
     assert float(last["squared_error"]) < 0.1 * float(first["squared_error"])
     assert all(np.shape(value) == () for value in last.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class StuckJob(TokenizerJob):
+    """A job whose second batch never comes."""
+
+    def _batches(self, media, start_step):
+        yield {"media": media}
+        time.sleep(600)
+
+
+def test_a_job_that_stops_moving_ends_with_an_error(tmp_path):
+    with pytest.raises(Stalled, match="waited 2 s for"):
+        StuckJob(3, watchdog_s=2.0).train(Points(), np.asarray(points(0)["media"]), tmp_path)
+
+
+def test_a_job_is_for_one_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 4)
+    media = np.asarray(points(0)["media"])
+    with pytest.raises(
+        ConfigError, match=r"trained by one process; this is one of 4\. Start the same command as"
+    ):
+        TokenizerJob(3).train(Points(), media, tmp_path)
+    (tmp_path / PARAMS_FOLDER).mkdir()
+    assert TokenizerJob(3).train(Points(), media, tmp_path) == tmp_path / PARAMS_FOLDER
 
 
 @pytest.mark.slow

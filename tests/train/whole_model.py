@@ -1,6 +1,6 @@
 """Trains the whole small network on meshes of virtual devices and compares them with one device. Run as a program.
 
-python whole_model.py '{"scan_layers": true, "remat": "full"}' 2,2,2 4,1,2
+python whole_model.py '{"scan_layers": true, "remat": "full"}' adamw 2,2,2 4,1,2
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import numpy as np
+import optax
 from jax.sharding import Mesh
 from tiny import featurize, tiny_config, tiny_examples
 
@@ -34,15 +35,22 @@ GROUPS, STEPS = 8, 2
 OPTIMIZER = OptimizerConfig("adamw", ScheduleConfig("constant", base=0.01), eps=1e-3)
 
 
-def main(switches: str, *shapes: str) -> None:
-    """Compares meshes, each given as data,fsdp,model, with one device."""
+def main(switches: str, name: str, *shapes: str) -> None:
+    """Compares meshes, each given as data,fsdp,model, with one device.
+
+    Args:
+      switches: Of `model_of`, as JSON.
+      name: "adamw", a whole optimizer; or "gradients", which are then what parameters move by, and soon compiled.
+      *shapes: The meshes.
+    """
     compiled: list[str] = []
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, _, **__: compiled.extend([event] * ("backend_compile" in event))
     )
     job = job_of(model_of(**json.loads(switches)))
     batch = global_batch(job)
-    optimizer = optimizers.build(job.optimizer, nn.unbox(parameter_shapes(job.model)))
+    whole = optimizers.build(job.optimizer, nn.unbox(parameter_shapes(job.model)))
+    optimizer = {"adamw": whole, "gradients": optax.sgd(1.0)}[name]
     devices = jax.devices()
     one = meshes.make_mesh(MeshConfig(1), devices[:1])
     start = jax.device_get(init_on(one, job, optimizer))
@@ -50,8 +58,10 @@ def main(switches: str, *shapes: str) -> None:
     for shape in shapes:
         mesh = meshes.make_mesh(MeshConfig(*map(int, shape.split(","))), devices)
         compare(train(job, optimizer, mesh, start, batch, compiled), wanted, shape)
-    fresh = init_on(mesh, job, optimizer)
-    jax.tree.map(np.testing.assert_array_equal, jax.device_get(fresh), start)
+    assert_constrained(job, mesh, start.params, batch)
+    if name == "adamw":
+        fresh = init_on(mesh, job, optimizer)
+        jax.tree.map(np.testing.assert_array_equal, jax.device_get(fresh), start)
 
 
 def model_of(inputs: Sequence[str] = (), targets: Sequence[str] = (), **backbone: Any) -> UnifiedIOConfig:
@@ -125,6 +135,16 @@ def assert_split(params: Any, mesh: Mesh) -> None:
     for name, leaf in large.items():
         held = leaf.addressable_shards[0].data.size
         assert held * parts == leaf.size, f"{name} of {leaf.shape}: {leaf.sharding.spec}"
+
+
+def assert_constrained(job: TrainJob, mesh: Mesh, params: Any, batch: Any) -> None:
+    """What the network says of its parameters' axes reaches the compiler."""
+    with meshes.use(mesh):
+        lowered = jax.jit(job._loss_fn()).lower(params, meshes.shard_batch(batch, mesh), jax.random.key(0))
+    constraints = re.findall(r"sdy\.sharding_constraint.*", lowered.as_text())
+    # Of a parameter that is stored as (fsdp, model): gathered along the one axis, split along the other.
+    split = [line for line in constraints if '[{}, {"model"}]' in line]
+    assert len(split) > 15 and len(constraints) > 50, f"{len(split)} of {len(constraints)}: {constraints}"
 
 
 def compare(found: Any, wanted: Any, shape: str) -> None:

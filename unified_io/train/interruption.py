@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from unified_io.train.agreement import Wish
+
 
 class Interrupted(Exception):
     """The run was asked to stop, by Ctrl-C or SIGTERM; its state after `step` is saved if it keeps checkpoints.
@@ -21,17 +23,22 @@ class Interrupted(Exception):
 
 
 class StopSignal:
-    """Turns Ctrl-C and SIGTERM into one KeyboardInterrupt at a moment when the state is whole.
+    """Turns Ctrl-C and SIGTERM into one KeyboardInterrupt at a moment when the state is whole, or into a wish.
 
     A second Ctrl-C does not wait for that moment.
 
     Attributes:
-      terminated: Whether SIGTERM came.
+      wish: What was asked for.
     """
 
-    def __init__(self):
-        self.terminated = False
-        self._asked = False
+    def __init__(self, several: bool = False):
+        """Sets it up; it listens within its context.
+
+        Args:
+          several: Whether this process is one of several. It must not stop on its own then: the wish is all there is.
+        """
+        self.wish = Wish.GO_ON
+        self._several = several
         self._at_once = False
         self._ignored = False
         self._error: Exception | None = None
@@ -50,10 +57,13 @@ class StopSignal:
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
-        """In this context a signal raises right away: nothing is half done that could not be done again."""
-        if self._asked and not self._ignored:
+        """In this context a signal raises right away, where this process is alone.
+
+        Nothing is half done that could not be done again.
+        """
+        if self.wish and not self._several and not self._ignored:
             raise KeyboardInterrupt
-        self._at_once = True
+        self._at_once = not self._several
         try:
             yield
         finally:
@@ -79,8 +89,7 @@ class StopSignal:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
-        impatient = self._asked and number == signal.SIGINT
-        self._asked = True
-        self.terminated |= number == signal.SIGTERM
+        impatient = self.wish and number == signal.SIGINT
+        self.wish = max(self.wish, Wish.TERMINATE if number == signal.SIGTERM else Wish.INTERRUPT)
         if (self._at_once or impatient) and not self._ignored:
             raise KeyboardInterrupt

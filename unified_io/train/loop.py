@@ -10,7 +10,8 @@ import jax
 from unified_io import pytree
 from unified_io.checkpoint import Checkpoints
 from unified_io.errors import ConfigError, DataError
-from unified_io.train import guard
+from unified_io.train import guard, hosts
+from unified_io.train.agreement import Agreement, Wish
 from unified_io.train.compilations import Compilations
 from unified_io.train.interruption import Interrupted, StopSignal
 from unified_io.train.state import TrainState
@@ -36,11 +37,13 @@ def fit(
     time_limit_s: float | None = None,
     patience: int = 10,
     watchdog_s: float | None = None,
+    save_first: bool = False,
 ) -> TrainState:
     """Trains until `total_steps`, from the newest checkpoint if there is one.
 
     A run that is stopped at any moment and started again gives the same parameters and the same reports, to the
-    bit, as one that was never stopped.
+    bit, as one that was never stopped. Of several processes one that is asked to stop has all of them save the same
+    step and stop; when one gives up or dies, the others end with an error.
 
     Args:
       state: Where to start without a checkpoint; used up.
@@ -58,15 +61,18 @@ def fit(
         began, pauses included. `compilations` counts the programs compiled in steps of this session.
       eval_period: Steps between evaluations, and one at the end.
       eval_fn: Gives the numbers of an evaluation, reported as `eval/<name>`.
-      time_limit_s: Stop, save and return after this time; `state.step` tells how far it came.
+      time_limit_s: Stop, save and return after this time; `state.step` tells how far it came. Of several processes the
+        clock of the first one counts.
       patience: Steps skipped in a row after which to give up; see `guard`.
       watchdog_s: How long a batch may take to come, and a step to be made (compilation included); None for ever.
+      save_first: Save the state before the first step, too.
 
     Raises:
       Interrupted: After Ctrl-C or SIGTERM, when the state is saved.
+      HostFailed: When another process of the run gave up or died; says why. Nothing is saved.
       Diverged: When too many steps in a row were skipped; names what was wrong with the last. Nothing is saved.
       Stalled: When the watchdog has waited too long; says for what. Nothing is saved.
-      DataError: When the batches end too early.
+      DataError: When the batches end too early. The state is saved, unless this is one of several processes.
     """
     if min(checkpoint_period, report_period, eval_period or 1, patience) < 1:
         raise ConfigError("checkpoint_period, report_period, eval_period and patience must be at least 1")
@@ -79,6 +85,7 @@ def fit(
         # Committed to its devices, as a restored state is: the two would be compiled apart.
         state = jax.device_put(state, jax.tree.map(lambda leaf: leaf.sharding, state), donate=True)
     step = first = int(state.step)
+    several = jax.process_count() > 1
     compilations = Compilations()
     names = guard.names(state.opt_state), tuple(pytree.named_leaves(state.params))
     window = Window(notes, compilations, patience, *names)
@@ -98,14 +105,28 @@ def fit(
                 window.settle()
             checkpoints.save(step, state, {**window.notes(), "evaluated": evaluated}, wait=wait)
 
+    def wish() -> Wish:
+        late = time_limit_s and time.monotonic() - started > time_limit_s and jax.process_index() == 0
+        return max(stop.wish, Wish.TIME_IS_UP if late else Wish.GO_ON)
+
     with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(StopSignal())
+        stop = stack.enter_context(StopSignal(several))
         folder = telemetry and telemetry.folder
-        watchdog = stack.enter_context(Watchdog(watchdog_s, folder, stop.throw))
+        news = hosts.news if several else None
+        watchdog = stack.enter_context(Watchdog(watchdog_s, folder, stop.throw, news=news))
+        stack.enter_context(hosts.sharing_errors())
         stream = batches(step)
         stack.callback(getattr(stream, "close", lambda: None))
+        agreement, agreed = Agreement(), Wish.GO_ON
         try:
+            if save_first and checkpoints is not None and checkpoints.latest() is None:
+                save(wait=False)
             while True:
+                if step < total_steps:
+                    with watchdog.waiting("the device"):
+                        agreed = agreement(step, wish())
+                    if agreed >= Wish.INTERRUPT:
+                        raise KeyboardInterrupt
                 if eval_is_due():
                     with stop.at_once():
                         numbers = eval_fn(state)
@@ -114,7 +135,7 @@ def fit(
                     evaluated = True
                 if step > first and step % checkpoint_period == 0:
                     save(wait=False)
-                if step >= total_steps or (time_limit_s and time.monotonic() - started > time_limit_s):
+                if step >= total_steps or agreed == Wish.TIME_IS_UP:
                     break
                 with stop.at_once(), watchdog.waiting("data"), window.waiting():
                     batch = next(stream, None)
@@ -131,11 +152,13 @@ def fit(
                     if telemetry is not None:
                         telemetry.report(step, means, seconds)
         except (KeyboardInterrupt, DataError) as error:
+            if several and agreed < Wish.INTERRUPT:
+                raise  # The others are in a step, and would not save with this one.
             with stop.ignored():
                 save(wait=True)
             if isinstance(error, DataError):
                 raise
-            raise Interrupted(step, stop.terminated) from None
+            raise Interrupted(step, max(agreed, stop.wish) == Wish.TERMINATE) from None
         with stop.ignored():
             save(wait=True)
     return state

@@ -11,6 +11,7 @@ import numpy as np
 
 from unified_io import checkpoint
 from unified_io.checkpoint import Checkpoints
+from unified_io.errors import ConfigError
 from unified_io.tokenizers.objectives import TokenizerObjective
 from unified_io.train import optimizer as optimizers
 from unified_io.train.loop import fit
@@ -33,6 +34,7 @@ class TokenizerJob:
       seed: Seeds parameters and the order of the data.
       report_period: Steps between reports.
       checkpoint_period: Steps between checkpoints.
+      watchdog_s: Seconds after which it gives up if no step is made; None waits for ever.
     """
 
     total_steps: int
@@ -42,6 +44,7 @@ class TokenizerJob:
     seed: int = 0
     report_period: int = 50
     checkpoint_period: int = 200
+    watchdog_s: float | None = 600.0
 
     def train(self, tokenizer: nn.Module, media: np.ndarray, folder: str | Path) -> Path:
         """Trains to the end, or goes on; leaves the parameters in `folder/params`.
@@ -53,10 +56,18 @@ class TokenizerJob:
 
         Returns:
           The folder of the parameters.
+
+        Raises:
+          ConfigError: It is still to be trained, and this is one of several processes.
         """
         result = Path(folder, PARAMS_FOLDER)
         if result.is_dir():
             return result
+        if jax.process_count() > 1:
+            raise ConfigError(
+                f"there is no trained tokenizer in {result}, and it is trained by one process; this is one of "
+                f"{jax.process_count()}. Start the same command as one process until the tokenizer is there"
+            )
         name = Path(folder).name
         shapes = jax.eval_shape(lambda: nn.unbox(tokenizer.init(jax.random.key(0), media[:1])["params"]))
         optimizer = optimizers.build(self.optimizer.over(self.total_steps), shapes)
@@ -76,6 +87,7 @@ class TokenizerJob:
                 checkpoint_period=self.checkpoint_period,
                 telemetry=telemetry,
                 report_period=self.report_period,
+                watchdog_s=self.watchdog_s,
             )
         checkpoint.save_params(result, jax.device_get(state.params))
         return result

@@ -22,11 +22,11 @@ class Stalled(UnifiedIOError):
 
 
 class Watchdog:
-    """Looks, in a thread of its own, whether the run waits too long for one thing.
+    """Looks, in a thread of its own, whether the run waits too long for one thing, or for one that will not come.
 
-    The stacks of all threads are then written to `stalled.txt`, and `Stalled` is raised where the run waits. A run that
-    does not even come to that, since it waits outside Python, ends all the same: the error goes to the error stream,
-    and the process exits with `EXIT_STATUS`.
+    The stacks of all threads are then written to `stalled.txt`, and `Stalled` is raised where the run waits; or the
+    error that was heard of. A run that does not even come to that, since it waits outside Python, ends all the same:
+    the error goes to the error stream, and the process exits with `EXIT_STATUS`.
     """
 
     def __init__(
@@ -35,22 +35,26 @@ class Watchdog:
         folder: Path | None,
         throw: Callable[[Exception], None],
         grace_s: float = _GRACE_S,
+        news: Callable[[], Exception | None] | None = None,
     ):
         """Sets it up; it looks within its context.
 
         Args:
-          limit_s: How long anything may take, in seconds; None for ever, without a thread.
+          limit_s: How long anything may take, in seconds; None for ever.
           folder: Where the stacks go; None sends them to the error stream.
           throw: Raises an error where the run waits.
           grace_s: Seconds until the process exits if the run has not ended by then.
+          news: Gives an error from elsewhere for which the run has to end, if there is one; asked once a second.
+            Without a limit and news there is no thread.
         """
         self._limit_s, self._folder, self._throw, self._grace_s = limit_s, folder, throw, grace_s
+        self._news = news
         self._waiting: tuple[str, float] | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watchdog", daemon=True)
 
     def __enter__(self) -> "Watchdog":
-        if self._limit_s is not None:
+        if self._limit_s is not None or self._news is not None:
             self._thread.start()
         return self
 
@@ -69,17 +73,22 @@ class Watchdog:
             self._waiting = None
 
     def _look(self) -> None:
-        while not self._ended.wait(min(self._limit_s / 4, _MOST_LOOKS_S)):
-            waiting = self._waiting
-            if waiting is not None and time.monotonic() - waiting[1] > self._limit_s:
-                return self._stop(waiting[0])
+        period = _MOST_LOOKS_S if self._limit_s is None else min(self._limit_s / 4, _MOST_LOOKS_S)
+        while not self._ended.wait(period):
+            error = self._stalled() or (self._news and self._news())
+            if error is not None:
+                return self._stop(error)
 
-    def _stop(self, what: str) -> None:
-        where = self._dump()
-        error = Stalled(
-            f"waited {self._limit_s:g} s for {what}, and nothing came; {where} says where every thread was. "
-            "Give the same command to continue, with a larger watchdog_s if so long is to be expected"
+    def _stalled(self) -> Stalled | None:
+        waiting = self._waiting
+        if self._limit_s is None or waiting is None or time.monotonic() - waiting[1] <= self._limit_s:
+            return None
+        return Stalled(
+            f"waited {self._limit_s:g} s for {waiting[0]}, and nothing came; {self._dump()} says where every thread "
+            "was. Give the same command to continue, with a larger watchdog_s if so long is to be expected"
         )
+
+    def _stop(self, error: Exception) -> None:
         self._throw(error)
         if not self._ended.wait(self._grace_s):
             print(f"error: {error}", file=sys.stderr, flush=True)
