@@ -12,6 +12,7 @@ import flax.linen as nn
 from unified_io import pytree
 from unified_io.gin_edge import session
 from unified_io.model import parameter_shapes
+from unified_io.reliability.memory import component
 
 
 def main() -> None:
@@ -23,17 +24,11 @@ def main() -> None:
     config = session.build_macro(session.parse(args.gin_file, args.gin_bindings), "MODEL")
     counts: Counter[str] = Counter()
     for name, leaf in pytree.named_leaves(nn.unbox(parameter_shapes(config))).items():
-        counts[part_of(name)] += math.prod(leaf.shape)
+        counts[component(name)] += math.prod(leaf.shape)
     width = max(len(part) for part in counts)
     for part, count in counts.items():
         print(f"{part:{width}} {count:>14,}")
     print(f"total {counts.total()}")
-
-
-def part_of(name: str) -> str:
-    """The line a parameter is counted in: its part of the model, tokenizers and token tables apart."""
-    top, *rest = name.split("/")
-    return f"{top}/{rest[0]}" if rest[0] in ("tokenizer", "table") else top
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from data_tasks.digits import espeak, espeak_worker, voices
 from data_tasks.digits.cache import cached, code
 from unified_io.errors import DataError, unknown
 from unified_io.mel import MelConfig, log_mel
+from unified_io.preprocess import sound
 
 Split = Literal["train", "validation", "test"]
 SPLITS = ("train", "validation", "test")
@@ -154,9 +155,9 @@ def _arrays(speech: Speech) -> dict[str, np.ndarray]:
 
 def _synthesise(cast: voices.Cast, mel: MelConfig) -> Speech:
     utterances, labels = voices.script(cast)
-    sounds, rate = espeak.speak(utterances)
+    spoken, rate = espeak.speak(utterances)
     return Speech(
-        mels=np.stack([spectrogram(sound, rate, mel) for sound in sounds]),
+        mels=np.stack([spectrogram(word, rate, mel) for word in spoken]),
         labels=np.asarray(labels),
         voices=tuple(utterance.voice.removeprefix("gmw/") for utterance in utterances),
         source=f"synthetic speech: espeak-ng ({espeak.PACKAGE} {espeak.version()}), {len(cast.variants)} voices, "
@@ -192,7 +193,7 @@ def _record(files: Iterable[Path], mel: MelConfig) -> Speech:
             match = FILE_NAME.fullmatch(file.name)
             if match is None:
                 raise DataError("its name is not {digit}_{speaker}_{index}.wav")
-            mels.append(spectrogram(*_read(file), mel))
+            mels.append(spectrogram(sound.read(file, mel.sample_rate), mel.sample_rate, mel))
             labels.append(int(match[1]))
             speakers.append(match[2])
         except DataError as error:
@@ -202,13 +203,3 @@ def _record(files: Iterable[Path], mel: MelConfig) -> Speech:
     names = sorted(set(speakers))
     source = f"recordings: {len(mels)} clips by {', '.join(names)}"
     return Speech(np.stack(mels), np.asarray(labels), tuple(speakers), source, tuple(skipped))
-
-
-def _read(file: Path) -> tuple[np.ndarray, int]:
-    import soundfile
-
-    try:
-        channels, sample_rate = soundfile.read(file, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise DataError(f"it is no sound file ({error})") from error
-    return channels.mean(axis=1), sample_rate

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from unified_io.api import loading
-from unified_io.convert import folders, port_config
+from unified_io.convert import folders
+from unified_io.convert.port import config as port_config
 
 RESAMPLER = {
     "emb_dim": 16,

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unified_io.convert import port_config, stream, uio2, writers
+from unified_io.convert import stream, uio2, writers
+from unified_io.convert.port import config as port_config
 from unified_io.gin_edge import session
 
 SECONDS = 90

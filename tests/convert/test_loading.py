@@ -13,7 +13,8 @@ from tiny import tiny_config
 
 from unified_io import UnifiedIO, pytree
 from unified_io.api import loading
-from unified_io.convert import folders, port_config, stores, stream, uio2
+from unified_io.convert import folders, stores, stream, uio2
+from unified_io.convert.port import config as port_config
 from unified_io.convert.vocoder import VOCODER
 from unified_io.errors import CheckpointError, ConfigError
 from unified_io.tokenizers.hifigan import HiFiGAN, HiFiGANConfig

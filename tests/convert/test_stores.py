@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import sys
+import tracemalloc
 import types
 import zipfile
 from collections import OrderedDict
@@ -76,6 +77,27 @@ def test_an_index_stays_in_its_folder(tmp_path):
         stores.open_store(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"{}" + b" " * stores.MAX_LIST_BYTES, "the most is"),
+        (b"[" * 100_000, "no JSON"),
+        (b'{"weight_map": {"a": 1' + b"0" * 5_000 + b"}}", "no JSON"),
+        (b"\xff\xfe\x00", "no JSON"),
+        (b'{"weight_map": {"a": 7}}', "no index"),
+        (b'{"weight_map": {"a": ["model.safetensors"]}}', "no index"),
+        (b'{"weight_map": "model.safetensors"}', "no index"),
+        (b'{"weight_map": {"a": "/etc/x.safetensors"}}', "only files beside it"),
+        (b'{"weight_map": {"a": ".."}}', "can not be read"),
+    ],
+    ids=["large", "deep", "long number", "no text", "number", "list", "string", "absolute", "folder"],
+)
+def test_a_hostile_index_is_refused(tmp_path, content, words):
+    (tmp_path / stores.INDEX).write_bytes(content)
+    with pytest.raises(CheckpointError, match=words):
+        stores.open_store(tmp_path)
+
+
 def test_files_that_nobody_joins_are_refused(tmp_path):
     for name in ("one", "two"):
         save_file({name: np.zeros(1)}, tmp_path / f"{name}.safetensors")
@@ -95,6 +117,15 @@ def test_a_missing_chunk_is_damage_and_not_zeros(tmp_path):
     (tmp_path / "c" / "target.a" / "0.0").unlink()
     with pytest.raises(CheckpointError, match=r"target\.a can not be read"):
         stores.open_store(tmp_path / "c").read("a")
+
+
+def test_a_chunk_larger_than_its_array_is_damage(tmp_path):
+    writers.write_t5x(tmp_path / "c", SHAPES, TENSORS.get)
+    about = tmp_path / "c" / "target.a" / ".zarray"
+    about.write_text(about.read_text().replace('"chunks":[2,3]', '"chunks":[2,1000000000000]'))
+    assert "1000000000000" in about.read_text()
+    with pytest.raises(CheckpointError, match=r"target\.a has chunks of .* larger than its array"):
+        stores.open_store(tmp_path / "c").shapes()
 
 
 def test_optimizer_state_is_left_out(tmp_path):
@@ -203,16 +234,91 @@ def test_a_pickle_that_wants_more_than_tensors_is_refused(tmp_path):
     assert not (tmp_path / "harmed").exists()
 
 
-def test_a_tensor_can_not_reach_past_its_storage(tmp_path):
-    path = tmp_path / "x.pt"
-    _torch_file(path, TENSORS)
-    tensor = pickles.open_tensors(path)["generator.a"]
-    import dataclasses
+def _pickled(path, program, compression=zipfile.ZIP_STORED):
+    """A file like PyTorch's whose program is `program`, with sixteen numbers in storage 0."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("archive/data.pkl", program)
+        archive.writestr("archive/data/0", np.arange(16, dtype=np.float32).tobytes())
+    return path
 
-    with pytest.raises(CheckpointError, match="reaches to"):
-        dataclasses.replace(tensor, shape=(3, 3)).read()
-    with pytest.raises(CheckpointError, match="reaches to"):
-        dataclasses.replace(tensor, offset=-1).read()
+
+def _tensor(offset=0, shape=(2,), stride=(1,), then=b""):
+    """The program of one tensor, by hand: what a pickler would write, and what none would."""
+    numbers = b"".join(b"(" + b"".join(b"I%d\n" % n for n in many) + b"t" for many in (shape, stride))
+    storage = b"(S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI16\ntQ"
+    built = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"I%d\n" % offset + numbers + b"I00\nNtR"
+    return b"(dS'a'\n" + built + then + b"s."
+
+
+def test_a_program_written_by_hand_builds_a_tensor(tmp_path):
+    (tensor,) = pickles.open_tensors(_pickled(tmp_path / "x.pt", _tensor(3, (2, 2), (4, 1)))).values()
+    np.testing.assert_array_equal(tensor.read(), [[3, 4], [7, 8]])
+
+
+@pytest.mark.parametrize(
+    "asked, words",
+    [
+        ({"shape": (3, 9), "stride": (9, 1)}, "reaches to"),
+        ({"offset": -1}, "reaches to"),
+        ({"offset": 15}, "reaches to"),
+        ({"stride": (-1,)}, "reaches to"),
+        ({"shape": (-2,)}, "reaches to"),
+        ({"shape": (10**12,), "stride": (0,)}, "repeats them"),
+    ],
+)
+def test_a_tensor_can_not_be_more_than_its_storage(tmp_path, asked, words):
+    (tensor,) = pickles.open_tensors(_pickled(tmp_path / "x.pt", _tensor(**asked))).values()
+    with pytest.raises(CheckpointError, match=words):
+        tensor.read()
+
+
+# Each with the words of its refusal; the last but one nests a dict a hundredfold, ten times over.
+_HARM = {
+    "other names": (b"cos\nsystem\n(S'true'\ntR.", "may be harmful"),
+    "names by the stack": (b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93.", "may be harmful"),
+    "old classes": (b"(S'true'\nios\nsystem\n.", "may be harmful"),
+    "extensions": (b"\x82\x01.", "unregistered extension"),
+    "attributes of a tensor": (_tensor(then=b"(dS'path'\nS'/elsewhere'\nsb"), "can not be read"),
+    "slots of a tensor": (_tensor(then=b"N(dS'path'\nS'/elsewhere'\nst\x85b"), "can not be read"),
+    "a type for a tensor": (b"(dS'a'\nctorch\nFloatStorage\n(S'O'\ntRs.", "can not be read"),
+    "other storages": (b"(S'storage'\nS'object'\nS'0'\ntQ.", "no storage"),
+    "a storage elsewhere": (b"(S'storage'\nctorch\nFloatStorage\nS'../../x'\ntQ.", "no storage"),
+    "a shape of words": (_tensor().replace(b"I2\n", b"S'x'\n"), "something that is none"),
+    "half a program": (_tensor()[:-9], "can not be read"),
+    "more than there is": (b"\x8d" + (2**60).to_bytes(8, "little") + b"x.", "can not be read"),
+    "entries without end": (
+        b"(d"
+        + b"".join(
+            b"p%d\n0(d" % k + b"".join(b"S'%d'\ng%d\ns" % (n, k) for n in range(100)) for k in range(10)
+        )
+        + b".",
+        "entries",
+    ),
+    "a dict in itself": (b"(dp0\n" + b"".join(b"S'%d'\ng0\ns" % n for n in range(9)) + b".", "entries"),
+}
+
+
+@pytest.mark.parametrize("name", _HARM)
+def test_a_harmful_program_is_refused(tmp_path, name):
+    program, words = _HARM[name]
+    with pytest.raises(CheckpointError, match=words):
+        pickles.open_tensors(_pickled(tmp_path / "x.pt", program))
+
+
+def test_no_memory_is_taken_for_what_a_program_only_claims(tmp_path):
+    claim = b"N" + b"r" + (2**31 - 1).to_bytes(4, "little") + b"0" + _tensor()
+    tracemalloc.start()
+    try:
+        assert list(pickles.open_tensors(_pickled(tmp_path / "x.pt", claim))) == ["a"]
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_member_that_unpacks_to_more_than_the_file_is_refused(tmp_path):
+    bomb = b"(d" + b"S'a'\nI1\ns" * 100_000 + b"."
+    with pytest.raises(CheckpointError, match="not what torch"):
+        pickles.open_tensors(_pickled(tmp_path / "x.pt", bomb, zipfile.ZIP_DEFLATED))
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x03\x04 broken"])

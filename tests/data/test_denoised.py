@@ -1,6 +1,8 @@
 """Records meet the objective of a run: what is asked is what both allow and the model has."""
 
 import dataclasses
+import importlib.resources
+import json
 import re
 
 import numpy as np
@@ -10,7 +12,9 @@ import tensorflow as tf
 
 from tests.tiny import MEL, tiny_config
 from unified_io.data import pipeline
+from unified_io.data.budgets import Budgets
 from unified_io.data.denoised import Denoised
+from unified_io.data.loader import Loader
 from unified_io.data.packer import prepare
 from unified_io.errors import ConfigError, DataError
 from unified_io.modalities.text import TextInput, TextTarget
@@ -21,6 +25,7 @@ from unified_io.preprocess.denoisers.media import MediaDenoiser
 from unified_io.preprocess.denoisers.objective import Objective
 from unified_io.preprocess.denoisers.text import TextDenoiser
 from unified_io.preprocess.denoisers.views import Views
+from unified_io.vocab import Vocabulary
 
 _, IMAGE, IMAGE_HISTORY, AUDIO, AUDIO_HISTORY, _ = tiny_config().inputs
 INPUTS = (TextInput(max_length=64), IMAGE, IMAGE_HISTORY, AUDIO, AUDIO_HISTORY)
@@ -233,3 +238,55 @@ def test_the_draw_is_that_of_the_record():
     assert made.keys() == drawn.keys() | {"meta/id", "meta/labels"} <= {*record.writes}
     for key, value in drawn.items():
         np.testing.assert_array_equal(made[key], value)
+
+
+def _loader(objective, inputs=INPUTS, **options):
+    bound = pipeline.bind("denoised_mixture", inputs, TARGETS, objective=objective)
+    room = {"text": 200, "image": 8, "image_history": 8, "audio": 8, "audio_history": 8}
+    budgets = Budgets(2, 160, 96, room, {"text": 100, "image": 8, "audio": 8})
+    return Loader(bound, inputs, TARGETS, budgets, **options)
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"keep": 0.25}, ["objective.keep was 0.5 and is 0.25"]),
+        ({"targets": {"text": 1.0}}, ["objective.targets.audio was 1.0 and is None"]),
+        ({"text": TextDenoiser(length=64, short=4)}, ["objective.text.short was 8 and is 4"]),
+        (
+            {"media": (MediaDenoiser(IMAGE, low=0.1, high=0.2, stretches=0.5), MediaDenoiser(AUDIO))},
+            ["media.0.low"],
+        ),
+        (
+            {"text": TextDenoiser(length=64, alone={"R": 1.0}, beside={"S": 1.0})},
+            ["alone.R", "more settings"],
+        ),
+    ],
+)
+def test_a_run_goes_on_under_another_objective_only_when_told(change, said):
+    loader = _loader(OBJECTIVE)
+    batches = loader.batches()
+    next(batches)
+    batches.close()
+    state = json.loads(json.dumps(loader.state(1)))
+    _loader(OBJECTIVE).restore(state, 1)
+    other = dataclasses.replace(OBJECTIVE, **change)
+    with pytest.raises(DataError, match="(?s)denoised_clip changed: .*accept_changed_data") as error:
+        _loader(other).restore(state, 1)
+    assert all(words in str(error.value) for words in said), error.value
+    assert "denoised_not" not in str(error.value), "its questions do not come from the objective"
+    accepted = _loader(other, accept_changed=True)
+    accepted.restore(state, 1)
+    batches = accepted.batches(1)
+    assert next(batches)["decoder"]["segment_ids"].any()
+    batches.close()
+
+
+def test_where_a_vocabulary_lies_is_no_part_of_the_objective(tmp_path):
+    copy = tmp_path / "copy.model"
+    copy.write_bytes(
+        importlib.resources.files("unified_io.vocabularies").joinpath("small.model").read_bytes()
+    )
+    moved = TextDenoiser(vocabulary=Vocabulary(str(copy)), length=64)
+    loader = _loader(OBJECTIVE)
+    _loader(dataclasses.replace(OBJECTIVE, text=moved)).restore(loader.state(0), 0)

@@ -219,13 +219,15 @@ def make(bound, **kwargs):
     return Loader(bound, INPUTS, TARGETS, BUDGETS, **{"seed": 5, "chunk_steps": CHUNK, "groups": 2, **kwargs})
 
 
-def take(loader, start, count):
-    """The batches, and the state of the loader before the first and behind every one of them."""
+def take(loader, start, count, reports=None):
+    """The batches, and the state of the loader before the first and behind every one; its reports go into a list."""
     stream = loader.batches(start)
     batches, states = [], [loader.state(start)]
     for step, batch in enumerate(itertools.islice(stream, count), start + 1):
         batches.append(batch)
         states.append(json.loads(json.dumps(loader.state(step))))
+        if reports is not None:
+            reports.append(loader.report())
     stream.close()
     return batches, states
 
@@ -243,22 +245,30 @@ def answers(batch):
 
 
 @pytest.fixture(scope="module")
-def whole(kinds):
-    return take(make(kinds), 0, STEPS)
+def reports():
+    """What the loader of `whole` reports behind every batch."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def whole(kinds, reports):
+    return take(make(kinds), 0, STEPS, reports)
 
 
 @pytest.mark.parametrize("start", range(STEPS))
-def test_resuming_gives_the_very_next_batches_and_states(kinds, whole, start):
+def test_resuming_gives_the_very_next_batches_states_and_reports(kinds, whole, reports, start):
     batches, states = whole
     loader = make(kinds)
     loader.restore(states[start], start)
     end = min(start + CHUNK + 1, STEPS)  # across the end of a chunk
-    again, afterwards = take(loader, start, end - start)
+    reported = []
+    again, afterwards = take(loader, start, end - start, reported)
     for step, (one, other) in enumerate(zip(batches[start:end], again, strict=True), start):
         assert same(one, other), f"the batch of step {step}"
     assert afterwards[1:] == states[start + 1 : end + 1]
+    assert reported == reports[start:end]
     seen = sum(answers(batch).total() for batch in batches[:end])
-    assert sum(value for name, value in loader.report().items() if name.startswith("seen/")) == seen
+    assert sum(value for name, value in reported[-1].items() if name.startswith("seen/")) == seen
 
 
 def _seen(state):

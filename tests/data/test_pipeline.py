@@ -1,6 +1,8 @@
 """Binding leaves the registry alone, gives every task the same fields, and reads the same for the same seed."""
 
 import functools
+import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -172,6 +174,49 @@ def test_a_format_that_gives_the_wrong_shape_is_told_which():
         next(iter(mapped(tf.data.Dataset.range(1).map(lambda i: {"number": i}))))
     with pytest.raises(ConfigError, match="unknown field 'image_input'; did you mean 'image_inputs'"):
         pipeline.numpy_map(write_image, ("image_input",), "typo")
+
+
+def _one_raw(example, **options):
+    """What a format is given of one raw example."""
+    given = {}
+
+    def note(raw, rng):
+        given.update(raw)
+        return {}
+
+    raws = tf.data.Dataset.from_tensors(example)
+    next(iter(pipeline.numpy_map(note, ("text_inputs",), "note", **options)(raws)))
+    return given
+
+
+def test_content_of_files_stays_bytes_and_text_becomes_text():
+    jpeg, words = b"\xff\xd8\xff\xe0 no text", "ein Wort: é"
+    example = {
+        "image": jpeg,
+        "clips": [jpeg, b"plain"],
+        "word": words.encode(),
+        "list": [b"a", b"b"],
+        "id": b"7",
+    }
+    given = _one_raw(example, files=("image", "clips"))
+    assert given["image"] == jpeg and given["clips"].tolist() == [jpeg, b"plain"]
+    assert given["word"] == words and given["list"] == ["a", "b"]
+
+
+def test_bytes_that_are_no_text_are_named_with_the_way_out():
+    with pytest.raises(
+        tf.errors.OpError, match=r"note failed on example \ufffdx: .*image is no text in UTF-8.*files="
+    ):
+        _one_raw({"image": b"\xff\xd8", "id": b"\xffx"})
+
+
+def test_tensorflow_is_kept_off_the_gpus_when_it_is_first_imported(monkeypatch):
+    hidden = []
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda *asked: hidden.append(asked))
+    spec = importlib.util.spec_from_file_location("pipeline_again", pipeline.__file__)
+    monkeypatch.setitem(sys.modules, "pipeline_again", module := importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(module)
+    assert hidden == [([], "GPU")]
 
 
 sizes = st.tuples(st.integers(1, 5), st.integers(1, 5))

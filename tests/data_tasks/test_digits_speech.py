@@ -12,6 +12,8 @@ from data_tasks.digits.cache import cached
 from data_tasks.digits.words import WORDS
 from unified_io.errors import ConfigError, DataError
 from unified_io.mel import MelConfig
+from unified_io.preprocess import sound as sound_reader
+from unified_io.preprocess import sources
 
 MEL = MelConfig(sample_rate=8000, n_fft=256, hop=128, mels=32, fmin=0.0, fmax=4000.0, frames=64)
 FLOOR = np.log(1e-5)
@@ -166,6 +168,20 @@ def test_bad_recordings_are_named_skipped_and_counted(recordings, caplog, tmp_pa
             assert any(line.startswith(f"{name}: ") for line in train.skipped)
             assert name in caplog.text
         assert "skipped 3 of 9 recordings" in caplog.text
+
+
+def test_recordings_are_read_under_the_limits_of_all_media(recordings, monkeypatch):
+    """The header alone says how long a sound is: a file that claims more is not decoded."""
+    long = recordings / "5_ann_0.wav"
+    soundfile.write(long, word(seconds=3.0), 8000)
+    assert len(speech.load("train", MEL, recordings).labels) == 7
+    monkeypatch.setattr(sound_reader, "MAX_SECONDS", 2.0)
+    (skipped,) = speech.load("train", MEL, recordings).skipped
+    assert skipped.startswith("5_ann_0.wav: ") and "the most is 2 s" in skipped
+    long.write_bytes(bytes(100))
+    monkeypatch.setattr(sources, "MAX_BYTES", 99)
+    with pytest.raises(DataError, match=r"none of 7 recordings .*is \d+ bytes long"):
+        speech.load("train", MEL, recordings)
 
 
 def test_changed_recordings_are_read_again(recordings, tmp_path):

@@ -304,6 +304,29 @@ def test_a_jpeg_cut_anywhere_is_named_or_whole():
             image_ops.read(content[:cut])
 
 
+def tiled(side: int) -> bytes:
+    """A grey TIFF of 16 x 16 in one tile of `side` x `side`."""
+    data = zlib.compress(bytes(range(256)) if side == 16 else b"")
+    tags = {256: 16, 257: 16, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side, 324: 8, 325: len(data)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return (
+        b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+    )
+
+
+def test_a_small_picture_in_a_tile_of_gigabytes_is_refused():
+    np.testing.assert_allclose(image_ops.read(tiled(16))[:, :, 0].ravel(), np.arange(256) / 255.0, atol=1e-6)
+    with pytest.raises(DataError, match="a tile of an image of .* is 32768x32768; the most is"):
+        image_ops.read(tiled(32768))
+
+
+def test_an_icon_is_not_opened_for_it_may_hold_a_larger_picture_than_it_says():
+    small, large = as_file(Image.new("RGB", (16, 16)), "ICO"), as_file(Image.new("RGB", (300, 300)))
+    for picture in (small, small[:14] + struct.pack("<II", len(large), 22) + large):
+        with pytest.raises(DataError, match="can not be read as an image"):
+            image_ops.read(picture)
+
+
 def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):
     content = as_file(Image.new("1", (3000, 3000)))
     monkeypatch.setattr(image_ops, "MAX_PIXELS", 3000 * 3000 - 1)

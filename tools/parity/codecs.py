@@ -12,7 +12,8 @@ from safetensors.numpy import load_file
 
 from parity.fixture import Compared, Fixture
 from parity.run import traced
-from unified_io.convert import port_config, uio2, vocoder
+from unified_io.convert import uio2, vocoder
+from unified_io.convert.port import tokenizers
 from unified_io.modalities.audio import AudioTarget
 from unified_io.tokenizers.hifigan import HiFiGAN, HiFiGANConfig
 from unified_io.tokenizers.objectives import TokenizerObjective
@@ -35,7 +36,7 @@ def _nearest(z: np.ndarray, codebook: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def image_vqgan(fixture: Fixture) -> Iterator[Compared]:
     """Encodes images part by part, decodes codes, and goes there and back."""
-    model = VQGAN(port_config.vqgan(fixture.config["config"]))
+    model = VQGAN(tokenizers.vqgan(fixture.config["config"]))
     params = uio2.part(load_file(fixture.folder / "weights.safetensors"), "target_embedders.image.vqgan")
     out, parts = traced(model, params, fixture.inputs["image"])
     for name in fixture.outputs:
@@ -67,7 +68,7 @@ def image_vqgan(fixture: Fixture) -> Iterator[Compared]:
 
 def audio_vqgan(fixture: Fixture) -> Iterator[Compared]:
     """Encodes spectrograms part by part, decodes codes, and goes there and back."""
-    config = port_config.vit_vqgan(fixture.config["config"])
+    config = tokenizers.vit_vqgan(fixture.config["config"])
     model = ViTVQGAN(config)
     params = uio2.part(load_file(fixture.folder / "weights.safetensors"), "target_embedders.audio.vqgan")
     time, mel = config.grid

@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 
 from parity.fixture import Compared, Fixture
 from parity.run import traced
-from unified_io.convert import port_config, uio2
+from unified_io.convert import uio2
+from unified_io.convert.port import encoders
 from unified_io.encoders.ast import AudioSpectrogramTransformer, table_rows
 from unified_io.encoders.vit import Vit, resize_positions
 
@@ -26,7 +27,7 @@ PARTS = {
 
 def image_encoder(fixture: Fixture) -> Iterator[Compared]:
     """The ViT on the whole of its own grid, on part of a finer one, and on a coarser one of another shape."""
-    config = port_config.vit(fixture.config["config"]["image_vit_cfg"])
+    config = encoders.vit(fixture.config["config"]["image_vit_cfg"])
     params = uio2.part(
         load_file(fixture.folder / "weights.safetensors"), "input_embedders.image.image_encoder"
     )
@@ -39,7 +40,7 @@ def image_encoder(fixture: Fixture) -> Iterator[Compared]:
 
 def audio_encoder(fixture: Fixture) -> Iterator[Compared]:
     """The AST on a whole spectrogram and on part of one, with and without the mapping of its positions."""
-    config = port_config.ast(fixture.config["config"]["audio_vit_cfg"])
+    config = encoders.ast(fixture.config["config"]["audio_vit_cfg"])
     params = uio2.part(
         load_file(fixture.folder / "weights.safetensors"), "input_embedders.audio.image_encoder"
     )

@@ -12,7 +12,8 @@ import numpy as np
 from parity.batches import Rows, chosen, lay_out
 from parity.fixture import Compared, Fixture
 from parity.run import traced
-from unified_io.convert import port_config, stores, stream, uio2
+from unified_io.convert import stores, stream, uio2
+from unified_io.convert.port import config as port_config
 from unified_io.loss import token_loss, total_loss
 from unified_io.model import Network, UnifiedIOConfig
 from unified_io.nn import masks

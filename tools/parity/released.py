@@ -10,7 +10,8 @@ import numpy as np
 
 from parity.batches import Rows, chosen, lay_out
 from parity.fixture import Compared, Fixture
-from unified_io.convert import port_config, stores, stream, uio2
+from unified_io.convert import stores, stream, uio2
+from unified_io.convert.port import config as port_config
 from unified_io.model import UnifiedIOConfig
 
 

@@ -13,7 +13,8 @@ from parity.fixture import Compared, Fixture
 from parity.run import traced
 from unified_io.backbones.encoder_decoder import BackboneConfig
 from unified_io.connectors.resampler import Resampler, ResamplerConfig
-from unified_io.convert import port_config, uio2
+from unified_io.convert import uio2
+from unified_io.convert.port import resampler as port_resampler
 from unified_io.modalities.history import History, HistoryEmbedder
 from unified_io.modalities.image import ImageInput
 
@@ -34,7 +35,7 @@ def resampler(fixture: Fixture) -> Iterator[Compared]:
     for case, changes in fixture.config["cases"].items():
         # The port's GELU is exact; where it is not, only a remark says so.
         tanh = "tanh" in case + changes.get("note", "")
-        config = port_config.resampler(
+        config = port_resampler.from_port(
             {**settings["resampler_cfg"], **changes}, "gelu_tanh" if tanh else "gelu"
         )
         params = uio2.part(_tensors(fixture, config), f"input_embedders.{fixture.config['modality']}_history")

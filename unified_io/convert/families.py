@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 from unified_io import configuration
-from unified_io.convert import port_config, uio2
+from unified_io.convert import uio2
+from unified_io.convert.port import config as port_config
 from unified_io.convert.rules import Rule, Table
-from unified_io.convert.stores import is_t5x
+from unified_io.convert.stores import is_t5x, read_json
 from unified_io.errors import CheckpointError, ConfigError, unknown
 from unified_io.model import UnifiedIOConfig
 
@@ -74,14 +75,10 @@ def recognise(path: str | Path, tokenizer: str | None = None) -> Family:
         raise CheckpointError(
             f"no {CONFIG_FILE} and no target.* in {str(folder)!r}: neither a saved model nor a T5X checkpoint"
         )
-    text = file.read_text(encoding="utf-8")
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(f"{file} is no JSON: {error}; is the download complete?") from error
+    content = read_json(file)
     if isinstance(content, dict) and "t5_config" in content:
         return Family("port", port_config.from_port(content, tokenizer=tokenizer or ""))
-    config = configuration.from_json(text)
+    config = configuration.from_json(file.read_text(encoding="utf-8"))
     if not isinstance(config, UnifiedIOConfig):
         raise CheckpointError(f"{file} describes a {type(config).__name__}, not a UnifiedIOConfig")
     return Family("unified-io", with_tokenizer(config, tokenizer))

@@ -12,6 +12,9 @@ from unified_io.errors import CheckpointError
 
 INDEX, PICKLE_INDEX = "model.safetensors.index.json", "pytorch_model.bin.index.json"
 TARGET, STATE = "target.", "state."
+# Of the lists that say what a file or folder holds; those of the largest released model take less than a MiB.
+MAX_LIST_BYTES = 16 << 20
+MAX_TENSORS = 1 << 16
 # Pages of a mapped file count as memory of ours until it is closed.
 _REMAP_BYTES = 8 << 20
 
@@ -164,28 +167,60 @@ class ZarrStore(Store):
             "fill_missing_data_reads": False,
         }
         with _told(str(path)):
-            return tensorstore.open(spec, read=True).result()
+            array = tensorstore.open(spec, read=True).result()
+        chunk = array.chunk_layout.read_chunk.shape
+        if any(part > max(whole, 1) for part, whole in zip(chunk, array.shape, strict=True)):
+            raise CheckpointError(
+                f"{path} has chunks of {chunk}, larger than its array of {array.shape}; it is damaged"
+            )
+        return array
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file that describes weights.
+
+    Raises:
+      CheckpointError: It is larger than any such file, or no JSON.
+    """
+    if (size := path.stat().st_size) > MAX_LIST_BYTES:
+        raise CheckpointError(
+            f"{path} has {size} bytes; the most is {MAX_LIST_BYTES}: is it what its name says?"
+        )
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is no JSON: {error}; is the download complete?") from error
 
 
 def _index(path: Path) -> dict[str, str]:
     try:
-        files = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        files = read_json(path)["weight_map"]
         outside = [file for file in files.values() if Path(file).name != file]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} is no index of files: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is no index of files: {error!r}") from error
     if outside:
         raise CheckpointError(f"{path} points to {outside[0]!r}; only files beside it are read")
     return files
 
 
 def _names(path: Path) -> list[str]:
-    return list(_safe_open(path).keys())
+    names = list(_safe_open(path).keys())
+    if len(names) > MAX_TENSORS:
+        raise CheckpointError(f"{path} holds {len(names)} tensors; the most is {MAX_TENSORS}: is it a model?")
+    return names
 
 
 def _safe_open(path: Path) -> Any:
     from safetensors import safe_open
 
     with _told(str(path)):
+        with path.open("rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+        if header > MAX_LIST_BYTES:
+            raise CheckpointError(
+                f"{path} says its header has {header} bytes; the most is {MAX_LIST_BYTES}: is it a safetensors file?"
+            )
+        # Checks that the header lies in the file, and that what it lists is the rest of it, without gap or overlap.
         return safe_open(str(path), framework="numpy")
 
 

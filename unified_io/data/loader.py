@@ -46,9 +46,9 @@ class Loader:
     first of the next one. `state(step)` is the start of the chunk; to resume, the chunk is read from there.
 
     Changed on resume: rates and new sources take effect with the next chunk, so the batches of this one, the
-    waiting examples and the places in all sources stay. Another seed, number of groups, or data in a source is
-    refused, unless `accept_changed` is set. Then a new chunk begins at once: changed sources begin anew without
-    their waiting examples, the others go on where they were at the start of the chunk.
+    waiting examples and the places in all sources stay. Another seed, number of groups, data in a source or objective
+    of its task is refused, unless `accept_changed` is set. Then a new chunk begins at once: changed sources begin anew
+    without their waiting examples, the others go on where they were at the start of the chunk.
 
     Attributes:
       quarantine: Examples that were left out of the batches handed out so far. With a folder they are listed in its
@@ -237,13 +237,11 @@ class Loader:
 
     def _fingerprints(self) -> dict[str, Any]:
         if not self._sources:
-            self._sources = {
-                name: fingerprint(task.source, self._split) for name, task in self._tasks.items()
-            }
+            self._sources = {name: fingerprint(task, self._split) for name, task in self._tasks.items()}
         return self._sources
 
     def _steps(self, start_step: int) -> Iterator[_Step]:
-        position, carried = self._begin, 0
+        position, carried = self._begin, _waiting(self._begin.by_group)
         quarantine = Quarantine(self._max_bad, self._max_bad_share)
         quarantine += self.quarantine
         handed_out = stamped = len(quarantine)
@@ -256,7 +254,7 @@ class Loader:
                 made = [next(stream) for stream in streams]
                 if step + 1 == end:
                     groups = {group: lane.position() for group, lane in lanes.items()}
-                    carried = sum(len(group.waiting) for group in groups.values())
+                    carried = _waiting(groups)
                     following = self._chunk(position.chunk + 1, end, groups)
                 quarantine.stamp(stamped, step + 1)
                 stamped, seen = len(quarantine), _total(lanes.values())
@@ -279,6 +277,10 @@ class Loader:
             begin=position.by_group[group],
             quarantine=quarantine,
         )
+
+
+def _waiting(groups: Mapping[int, GroupPosition]) -> int:
+    return sum(len(group.waiting) for group in groups.values())
 
 
 def _total(groups: Any) -> Counter[str]:

@@ -4,6 +4,7 @@ A task is declared once, blind to any configuration; two bindings of it live sid
 declares records instead of a format, and is bound to the objective of a run as well.
 """
 
+import dataclasses
 import functools
 import hashlib
 import logging
@@ -15,12 +16,23 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from unified_io.data.denoised import Denoised
+from unified_io.data.denoised import Asked, Denoised
 from unified_io.errors import ConfigError, DataError, unknown
 from unified_io.modalities.base import FIELDS, Field, Modality, TargetModality
 from unified_io.preprocess.denoisers.objective import Objective
 
 log = logging.getLogger(__name__)
+
+
+def _leave_gpus_alone() -> None:
+    """Hides them from TensorFlow, which only reads data here and would take all the memory that JAX trains in."""
+    try:
+        tf.config.set_visible_devices([], "GPU")
+    except RuntimeError:  # TensorFlow was at work before we came
+        log.warning("TensorFlow has begun with this process's GPUs in its view; import unified_io.data first")
+
+
+_leave_gpus_alone()
 
 META = {
     "meta/task": Field((), "string", "the task the example belongs to"),
@@ -51,24 +63,29 @@ def fold(seed: int, *values: int | str) -> int:
 
 
 def numpy_map(
-    function: Format, writes: Sequence[str], name: str
+    function: Format, writes: Sequence[str], name: str, *, files: Sequence[str] = ()
 ) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
     """Makes a seqio preprocessor of a plain function on one example.
 
     Args:
-      function: Takes the raw fields (strings as str) and a seeded generator; returns some of `writes`.
+      function: Takes the raw fields (text as str) and a seeded generator; returns some of `writes`.
       writes: The fields it may return (keys of FIELDS or META); one that it leaves out is blank.
       name: What to call it in an error.
+      files: Raw fields that hold the content of a file (a picture, a sound) and stay bytes; all other strings are text.
     """
     fields = {key: _field(key) for key in writes}
 
     def apply(keys: tuple[str, ...], seed: np.ndarray, *values: Any) -> list[np.ndarray]:
-        raw = {key: _frames(key, _to_python(value)) for key, value in zip(keys, values, strict=True)}
+        given = dict(zip(keys, values, strict=True))
         try:
+            raw = {
+                key: value if key in files else _frames(key, _to_python(key, value))
+                for key, value in given.items()
+            }
             made = function(raw, np.random.default_rng(seed.astype(np.uint32)))
             return [_to_tensor(key, made.get(key), field) for key, field in fields.items()]
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise DataError(f"{name} failed on example {raw.get('id', '')}: {error!r}") from error
+            raise DataError(f"{name} failed on example {_called(given.get('id', ''))}: {error!r}") from error
 
     @seqio.map_over_dataset(num_seeds=1)
     def mapped(example: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -156,13 +173,23 @@ def _frames(key: str, value: Any) -> Any:
     return frames if all(frame.size and np.isfinite(frame).all() for frame in frames) else value
 
 
-def _to_python(value: Any) -> Any:
-    """What TensorFlow hands over as people write it: bytes are text."""
-    if isinstance(value, bytes):
-        return value.decode()
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        return [text.decode() for text in value]
+def _to_python(key: str, value: Any) -> Any:
+    """What TensorFlow hands over as people write it: its strings are text."""
+    try:
+        if isinstance(value, bytes):
+            return value.decode()
+        if isinstance(value, np.ndarray) and value.dtype == object:
+            return [text.decode() for text in value]
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{key} is no text in UTF-8 ({error.reason} at byte {error.start}); if it is the content of a file, give "
+            f"numpy_map files=({key!r},)"
+        ) from error
     return value
+
+
+def _called(name: Any) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
 
 
 def bind(
@@ -210,10 +237,7 @@ def _bind_task(
     keep_meta: bool,
 ) -> seqio.Task:
     def bound(step: Any) -> Any:
-        if not isinstance(step, Denoised):
-            return step
-        asked = step.under(objective, inputs, targets)
-        return numpy_map(asked, asked.writes, step.name)
+        return _Ask(step.under(objective, inputs, targets)) if isinstance(step, Denoised) else step
 
     fields = {key: FIELDS[key] for m in [*inputs, *targets] for key in m.fields} | META
     answers = {key for m in targets for key in m.fields}
@@ -223,6 +247,21 @@ def _bind_task(
         preprocessors=[*map(bound, task.preprocessors), finish],
         output_features=output_features(tuple(fields)),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ask:
+    """The preprocessor that stands where a bound task declared a `Denoised`."""
+
+    asked: Asked
+
+    def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        return numpy_map(self.asked, self.asked.writes, self.asked.task.name)(dataset)
+
+
+def objective_of(task: seqio.Task) -> Objective | None:
+    """Returns what a bound task is asked for, narrowed to what it allows; None of a task that says so itself."""
+    return next((step.asked.objective for step in task.preprocessors if isinstance(step, _Ask)), None)
 
 
 def _feature(field: Field) -> seqio.Feature:
@@ -339,11 +378,7 @@ def _reason(message: str) -> str:
 
 def as_read(key: str, value: Any) -> Any:
     """Returns a value of a bound example as `preprocess` takes it: text as strings, frames at their own sizes."""
-    return _frames(key, _answers(value))
-
-
-def _answers(value: Any) -> Any:
-    value = _to_python(value)
+    value = _to_python(key, value)
     if isinstance(value, list):
         return value if len(value) > 1 else "".join(value)
-    return value
+    return _frames(key, value)

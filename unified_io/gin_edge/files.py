@@ -15,7 +15,7 @@ import unified_io
 from unified_io.errors import ConfigError, unknown
 
 PACKAGED = str(Path(unified_io.__file__).resolve().parent.parent / "gin_configs")
-ALLOWED = ("unified_io", "data_tasks", "seqio", "optax", "jax", "flax", "__gin__")
+ALLOWED = ("unified_io", "data_tasks", "seqio", "__gin__")
 _BUILTINS = types.SimpleNamespace(macro=gin_config.macro, singleton=gin_config.singleton)
 
 
@@ -54,7 +54,7 @@ class Imports:
         """Carries out one import statement.
 
         Raises:
-          ConfigError: The module is not under one of `ALLOWED`, or there is none of that name.
+          ConfigError: The module is not under one of `ALLOWED` or is private, or there is none of that name.
         """
         name = statement.module
         package = name.split(".")[0]
@@ -64,6 +64,7 @@ class Imports:
             self.dynamic = True
             self.symbols["gin"] = (_BUILTINS, "gin")
             return
+        _check_public(name)
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -78,6 +79,7 @@ class Imports:
         Raises:
           ConfigError: It names nothing, or no class or function that a gin file may touch.
         """
+        _check_public(selector)
         first, *rest = selector.split(".")
         if not self.dynamic:
             raise ConfigError("begin the file with `from __gin__ import dynamic_registration`")
@@ -92,6 +94,14 @@ class Imports:
         if not callable(found) or home.split(".")[0] not in (*ALLOWED, "gin"):
             raise ConfigError(f"{selector!r} is no class or function of {', '.join(ALLOWED[:-1])}")
         return ".".join([prefix, *rest]), found
+
+
+def _check_public(name: str) -> None:
+    """Refuses what a package keeps to itself: no config needs it, and some of it could do anything."""
+    if private := [part for part in name.split(".") if part.startswith("_")]:
+        raise ConfigError(
+            f"a gin file may not touch {private[0]!r} of {name!r}; it is private to its package"
+        )
 
 
 def _public(owner: Any) -> list[str]:

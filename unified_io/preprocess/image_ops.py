@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 65_535  # the longest of a JPEG
 
-# What we let Pillow decode: formats of pictures. Some others that it knows start programs (EPS) or open further files.
-FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+# What we let Pillow decode: formats of pictures. Some others that it knows start programs (EPS), open further files, or
+# hold a picture larger than they say (ICO).
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+
+
+_TIFF_TILE = (
+    323,
+    322,
+)  # tags of its height and width; a tile is decoded whole, whatever the picture needs of it
 
 
 def read(value: Any) -> Float[np.ndarray, "h w 3"]:
@@ -52,6 +59,8 @@ def _decode(image: "Image.Image", name: str) -> Float[np.ndarray, "h w 3"]:
     from PIL import ImageOps
 
     check_size(image.height, image.width, name)  # before anything is decoded
+    tile = [getattr(image, "tag_v2", {}).get(tag, 1) for tag in _TIFF_TILE]
+    check_size(*tile, f"a tile of {name}")
     image.load()
     image = ImageOps.exif_transpose(image)
     if image.mode == "I":

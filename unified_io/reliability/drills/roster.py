@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from unified_io import errors
@@ -23,7 +24,10 @@ from unified_io.reliability.drills import (
 from unified_io.reliability.drills.drill import Drill, Outcome, perform
 from unified_io.reliability.drills.ground import Ground
 
+# Drills compile a lot and compute little. An XLA that does not know a flag ends the process.
 _FAST = "--xla_backend_optimization_level=0"
+if version("jaxlib").startswith("0.10."):
+    _FAST += " --xla_cpu_use_fusion_emitters=false"
 DRILLS = (
     # Those that compare come behind: the run they compare with is made meanwhile.
     Drill("wrong-config", "a wrong key fails before compile, by name", 120, configs.wrong_config, quick=True),
@@ -72,7 +76,7 @@ def run(drills: Sequence[Drill], quick: bool, tell: Callable[[Outcome], None]) -
       quick: Whether to repeat things less often.
       tell: Called with every outcome as it comes.
     """
-    # Drills compile a lot and compute little; what starts from here inherits it.
+    # What starts from here inherits it.
     flags = os.environ.get("XLA_FLAGS", "")
     if _FAST not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {_FAST}".strip()

@@ -130,14 +130,8 @@ def _serialised(record: Record) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
-@seqio.map_over_dataset
-def _as_numbers(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Media as bytes in an array: `numpy_map` takes every string for text."""
-    return {**raw, **{key: tf.io.decode_raw(raw[key], tf.uint8) for key in ("image", "sound")}}
-
-
 def _caption(raw: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    seen = image_ops.read(raw["image"].tobytes())
+    seen = image_ops.read(raw["image"])
     return {
         "text_inputs": QUESTIONS["drill_caption"],
         "image_inputs": seen,
@@ -147,7 +141,7 @@ def _caption(raw: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]
 
 
 def _listen(raw: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    waveform = sound.read(raw["sound"].tobytes(), MEL.sample_rate)
+    waveform = sound.read(raw["sound"], MEL.sample_rate)
     heard = log_mel(sound.segments(waveform, MEL)[-1], MEL)
     return {
         "text_inputs": QUESTIONS["drill_listen"],
@@ -158,7 +152,7 @@ def _listen(raw: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _draw(raw: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    wanted = image_ops.read(raw["image"].tobytes())
+    wanted = image_ops.read(raw["image"])
     return {
         "text_inputs": f"[Image] [S] draw {raw['caption']}",
         "image_targets": wanted,
@@ -175,7 +169,7 @@ for _name, (_format, _writes) in _TASKS.items():
     seqio.TaskRegistry.add(
         _name,
         source=World("no folder was given").in_place_of(seqio.FunctionDataSource),
-        preprocessors=[_as_numbers, numpy_map(_format, _writes, _name)],
+        preprocessors=[numpy_map(_format, _writes, _name, files=("image", "sound"))],
         output_features=output_features(("text_inputs", "meta/id")),
         shuffle_buffer_size=16,
     )
