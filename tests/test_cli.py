@@ -322,9 +322,10 @@ def test_an_unwritable_model_dir_is_told(command, tmp_path):
     assert code == 2 and "can not write" in complaint and "--model_dir=" in complaint
 
 
-def test_a_job_without_the_verb_is_told(command):
-    code, complaint, _ = command(verb="report")
-    assert code == 2 and "NotedJob can not report" in complaint
+@pytest.mark.parametrize("verb", ["report", "infer"])
+def test_a_job_without_the_verb_is_told(command, verb):
+    code, complaint, _ = command(verb=verb)
+    assert code == 2 and f"NotedJob can not {verb}" in complaint
 
 
 @pytest.mark.parametrize(("steps", "word"), [(7, "step 7"), (8, "interrupted")])

@@ -12,7 +12,8 @@ from unified_io.errors import ConfigError, UnifiedIOError
 
 VERBS = {
     "train": ("train", "train from a run file, or go on where an earlier run of the same model_dir stopped"),
-    "eval": ("evaluate", "score the checkpoint in model_dir"),
+    "eval": ("evaluate", "score the checkpoint in model_dir, or those that the run file names"),
+    "infer": ("infer", "write what a model says of a task's examples, as JSON lines"),
     "report": ("report", "write the report of the run in model_dir"),
 }
 COMMANDS = {
@@ -30,7 +31,10 @@ OK, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 
 
 class Job(Protocol):
-    """What a run file binds to `cli.run.job`."""
+    """What a run file binds to `cli.run.job`: what it can not do it need not have.
+
+    One that writes somewhere else than into `model_dir` says where: in `output_dir`.
+    """
 
     def check(self) -> None:
         """Raises a UnifiedIOError for what can not work, before anything is compiled."""
@@ -40,6 +44,9 @@ class Job(Protocol):
 
     def evaluate(self) -> None:
         """Scores the trained model."""
+
+    def infer(self) -> None:
+        """Writes what the model says of examples."""
 
     def report(self) -> None:
         """Writes what the run came to."""
@@ -86,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         flags = verbs.add_parser(verb, help=meaning, formatter_class=_Help, allow_abbrev=False)
         _add_gin_flags(flags)
         _add_process_flags(flags)
+        _add_data_flags(flags)
+        if verb == "infer":
+            flags.add_argument("--shard_id", type=int, metavar="I", help="which part of the examples, from 0")
     for verb, command in COMMANDS.items():
         flags = verbs.add_parser(verb, help=command.MEANING, formatter_class=_Help, allow_abbrev=False)
         command.add_flags(flags)
@@ -127,6 +137,32 @@ def _add_process_flags(parser: argparse.ArgumentParser) -> None:
     add("--initialization_timeout", type=int, default=300, metavar="S", help="seconds to wait for the others")
 
 
+def _add_data_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--tfds_data_dir", metavar="FOLDER", help="where TensorFlow Datasets finds what tasks read")
+    add(
+        "--seqio_additional_cache_dirs",
+        default="",
+        metavar="A,B",
+        help="folders in which seqio has cached tasks",
+    )
+
+
+def _find_data(args: argparse.Namespace) -> None:
+    """Tells seqio where data lies, if a flag says so."""
+    folders = [folder for folder in args.seqio_additional_cache_dirs.split(",") if folder]
+    for folder in [*folders, *filter(None, [args.tfds_data_dir])]:
+        if not Path(folder).is_dir():
+            raise ConfigError(f"there is no folder {folder!r}; data lies elsewhere, or is not prepared")
+    if not folders and not args.tfds_data_dir:
+        return
+    import seqio
+
+    if args.tfds_data_dir:
+        seqio.set_tfds_data_dir_override(args.tfds_data_dir)
+    seqio.add_global_cache_dirs(folders)
+
+
 def _join_processes(args: argparse.Namespace) -> bool:
     """Joins the other processes of a run, if there are any; says whether this one writes for all of them."""
     import jax
@@ -154,10 +190,12 @@ def _reading(args: argparse.Namespace) -> Any:
     """Reads the gin files and bindings of a command."""
     from unified_io.gin_edge import session
 
-    folder = [f"{session.MODEL_DIR}={args.model_dir!r}"] if args.model_dir else []
+    flags = [f"{session.MODEL_DIR}={args.model_dir!r}"] if args.model_dir else []
+    if getattr(args, "shard_id", None) is not None:
+        flags.append(f"infer.shard_id={args.shard_id}")
     files = args.gin_file or _files_of(args.model_dir, session.CONFIG_FILE)
     return session.parse(
-        files, [*args.gin_bindings, *folder], [p for p in args.gin_search_paths.split(",") if p]
+        files, [*args.gin_bindings, *flags], [p for p in args.gin_search_paths.split(",") if p]
     )
 
 
@@ -172,22 +210,27 @@ def _run_job(args: argparse.Namespace) -> None:
     from unified_io.gin_edge import session
 
     first = _join_processes(args)
+    _find_data(args)
     reading = _reading(args)
     method, _ = VERBS[args.verb]
-    model_dir = reading.macros.get(session.MODEL_DIR, (None, ""))[0]
-    if not isinstance(model_dir, str) or not model_dir:
-        raise ConfigError(f"where does the run live? got model_dir {model_dir!r}; give --model_dir=FOLDER")
     job = session.build(reading, run)
+    model_dir = reading.macros.get(session.MODEL_DIR, (None, ""))[0]
+    output_dir = getattr(job, "output_dir", None)
+    folder = output_dir or model_dir
+    if not isinstance(folder, str) or not folder:
+        raise ConfigError(f"where does the run live? got model_dir {model_dir!r}; give --model_dir=FOLDER")
     missing = [name for name in ("check", method) if not callable(getattr(job, name, None))]
     if missing:
         raise ConfigError(
             f"{type(job).__name__} can not {args.verb}: it has no method {' or '.join(missing)}"
         )
     job.check()
-    if args.verb == "train" and first:
-        changes = session.save(Path(model_dir))
+    # Several shards of a job may write into one folder at the same time.
+    first = first and getattr(job, "shard_id", 0) == 0
+    if (args.verb == "train" or output_dir) and first:
+        changes = session.save(Path(folder))
         if changes:
-            print("the config of this model_dir has changed:", *changes, sep="\n  ", file=sys.stderr)
+            print(f"the config of {folder} has changed:", *changes, sep="\n  ", file=sys.stderr)
     from unified_io.train.loop import Interrupted
 
     try:

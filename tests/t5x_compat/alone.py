@@ -2,30 +2,35 @@
 
 import dataclasses
 
-from tiny import featurize, tiny_config, tiny_examples
+from tiny import VIT, featurize, tiny_config, tiny_examples
 
 from unified_io.data import proposals
 from unified_io.data.batch import assemble
 from unified_io.data.packing import measure, one_per_row
 from unified_io.t5x_compat import batches
 
-INPUTS, TARGETS = ("text", "image", "image_history"), ("text", "image")
+INPUTS, TARGETS = ("text", "image"), ("text", "action")
 FIELDS = {f"{name}_inputs" for name in INPUTS} | {f"{name}_targets" for name in TARGETS}
 
 
 def small_config(**backbone):
-    """One layer a side, and no sound."""
+    """One layer a part; reads text and images, writes text and pen strokes."""
     config = tiny_config(num_encoder_layers=1, num_decoder_layers=1, **backbone)
+    shallow = dataclasses.replace(VIT, num_layers=1, second_feature=0)
     return dataclasses.replace(
         config,
-        inputs=tuple(m for m in config.inputs if m.name in INPUTS),
+        inputs=tuple(
+            dataclasses.replace(m, vit=shallow) if m.name == "image" else m
+            for m in config.inputs
+            if m.name in INPUTS
+        ),
         targets=tuple(m for m in config.targets if m.name in TARGETS),
     )
 
 
 def small_examples(seed=0):
-    """Two that ask for text, one that asks for an image, and one of everything that is read."""
-    given = [tiny_examples(seed)[i] for i in (0, 1, 4)]
+    """Two that ask for text with an image, one for strokes, and one for text without an image."""
+    given = [tiny_examples(seed)[i] for i in (0, 3, 4)]
     given.append({"text_inputs": "[Text] [S] which?", "text_targets": "two"})
     return [{key: value for key, value in example.items() if key in FIELDS} for example in given]
 

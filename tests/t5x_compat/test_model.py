@@ -1,4 +1,6 @@
-"""A stand-in for T5X trains, evaluates, predicts with and scores by our model; the numbers are our engine's."""
+"""The stand-in for T5X trains, evaluates, predicts with and scores by our model; the numbers are our engine's."""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -6,8 +8,10 @@ import numpy as np
 import pytest
 from tiny import featurize, tiny_batch
 
+from tests.t5x_compat import stand_in
 from tests.t5x_compat.alone import alone, flat, small_config, small_examples
-from tests.t5x_compat.stand_in import Trainer, computed, merge
+from tests.t5x_compat.upstream.t5x import states as t5x_states
+from tests.t5x_compat.upstream.t5x import trainer as t5x_trainer
 from unified_io import pytree
 from unified_io.api.model import UnifiedIO
 from unified_io.errors import ConfigError
@@ -22,7 +26,7 @@ from unified_io.train.step import make_train_step
 
 CONFIG = small_config()
 RATE = ScheduleConfig("constant * linear_warmup", base=3e-3, warmup_steps=2)
-OPTIMIZER = OptimizerConfig("adamw", RATE, weight_decay=0.1, frozen=("/tokenizer/",))
+OPTIMIZER = OptimizerConfig("adamw", RATE, weight_decay=0.1, frozen=("^shared_image_encoder/",))
 SEEDS = range(3)
 
 
@@ -31,9 +35,9 @@ def trained():
     """The trainer after three steps, its parameters before them, and the metrics of every step."""
     model = T5XModel(CONFIG, OPTIMIZER)
     steps = [flat(CONFIG, small_examples(seed)) for seed in SEEDS]
-    trainer = Trainer(model, steps[0], optimizers.schedule(RATE))
-    start = jax.tree.map(np.array, trainer.optimizer.target)
-    return trainer, start, [computed(trainer.train(batch)) for batch in steps]
+    trainer = stand_in.Trainer(model, steps[0], optimizers.schedule(RATE))
+    start = jax.tree.map(np.array, trainer.state.params)
+    return trainer, start, [trainer.train(batch) for batch in steps]
 
 
 def test_three_steps_are_those_of_our_train_step(trained):
@@ -52,47 +56,72 @@ def test_three_steps_are_those_of_our_train_step(trained):
     assert {
         "loss",
         "text/loss",
-        "image/accuracy",
-        "image/tokens",
+        "action/accuracy",
+        "action/tokens",
         "loss_per_nonpadding_target_token",
     } <= found[0].keys()
-    theirs = pytree.named_leaves(trainer.optimizer.target)
+    assert [metrics["learning_rate"] for metrics in found] == pytest.approx([1e-8, 1.5e-3, 3e-3])
+    theirs = pytree.named_leaves(trainer.state.params)
     assert len({metrics["loss"] for metrics in found}) == 3
     for name, leaf in pytree.named_leaves(state.params).items():
         np.testing.assert_allclose(theirs[name], leaf, rtol=2e-3, atol=2e-5, err_msg=name)
 
 
-def test_every_array_has_a_place_on_the_mesh(trained):
+def test_every_array_has_a_place_on_the_mesh_and_a_line_in_the_model_info(trained, tmp_path):
     trainer, *_ = trained
-    places = pytree.named_leaves(trainer.mesh_axes.target)
-    assert places.keys() == pytree.named_leaves(trainer.optimizer.target).keys()
+    places = pytree.named_leaves(trainer.initializer.train_state_axes.params)
+    assert places.keys() == pytree.named_leaves(trainer.state.params).keys()
     assert tuple(places["shared_text_token_embedder/embedding"]) == ("model", None)
+    shapes = trainer.initializer.global_train_state_shape
+    t5x_states.log_model_info(tmp_path / "model-info.txt", shapes, trainer.partitioner)
+    lines = (tmp_path / "model-info.txt").read_text().splitlines()
+    assert len(lines) == len(jax.tree.leaves(shapes.state_dict())) + 1
+    assert any("state/step" in line or line.startswith("Variable step ") for line in lines)
 
 
 def test_metrics_of_two_batches_merge_to_those_of_both(trained):
-    _, start, _ = trained
-    model = T5XModel(CONFIG)
+    trainer, *_ = trained
     parts = [flat(CONFIG, small_examples()[:2]), flat(CONFIG, small_examples()[2:])]
-    evaluate = jax.jit(model.eval_fn)
-    found = computed(merge([evaluate(start, part)[1] for part in parts]))
+    found = trainer.evaluate(parts)
     plain = [
-        {key: float(value) for key, value in total_loss(_outputs(start, part))[1].items()} for part in parts
+        {key: float(value) for key, value in _losses(trainer.state.params, part).items()} for part in parts
     ]
     wanted = merged(plain)
-    for name in ("text/loss", "text/accuracy", "image/loss", "image/z_loss"):
+    for name in ("text/loss", "text/accuracy", "action/loss", "action/z_loss"):
         assert found[name] == pytest.approx(wanted[name], rel=1e-4), name
 
 
-def _outputs(params, batch):
-    return Network(CONFIG).apply({"params": params}, batches.unflatten(batch))
+@jax.jit
+def _losses(params, part):
+    return total_loss(Network(CONFIG).apply({"params": params}, batches.unflatten(part)))[1]
+
+
+def test_microbatches_give_gradients_and_metrics_of_the_same_types(trained):
+    trainer, *_ = trained
+    batch = flat(CONFIG, small_examples())
+    both = [
+        jax.eval_shape(
+            functools.partial(t5x_trainer.accumulated, T5XModel(CONFIG, OPTIMIZER), microbatches=parts),
+            trainer.state,
+            batch,
+            rng=jax.random.PRNGKey(0),
+        )
+        for parts in (None, 2)
+    ]
+    assert both[0] == both[1]
+    weights = t5x_trainer.WeightMetricsComputer().compute_metrics
+    named = jax.eval_shape(weights, both[0][0], trainer.state, trainer.state)
+    assert len(named) == 3 * len(jax.tree.leaves(trainer.state.params))
 
 
 def test_losses_of_microbatches_add_up_as_t5x_adds_their_gradients(trained):
     _, start, _ = trained
     evaluate = jax.jit(T5XModel(CONFIG, loss_normalizing_factor=50.0).eval_fn)
+    blank = {"text_inputs": ""}
+    first, second = small_examples()[:2], small_examples()[2:]
     whole, *parts = (
         float(evaluate(start, flat(CONFIG, examples))[0])
-        for examples in (small_examples(), small_examples()[:2], small_examples()[2:])
+        for examples in ([*first, *second], [*first, blank, blank], [blank, blank, *second])
     )
     assert whole == pytest.approx(sum(parts), rel=1e-4)
 
@@ -101,10 +130,11 @@ def test_predictions_are_those_of_our_api(trained):
     _, start, _ = trained
     asked = {"text_inputs": "[Text] [S] which digit?", "image_inputs": small_examples()[0]["image_inputs"]}
     model = T5XModel(CONFIG)
-    tokens, aux = jax.jit(model.predict_batch_with_aux)(start, flat(CONFIG, [asked, asked]))
+    # T5X hands over keys as plain numbers.
+    key = jax.random.PRNGKey(0)
+    tokens, aux = jax.jit(model.predict_batch_with_aux)(start, flat(CONFIG, [asked, asked]), key)
     assert tokens.shape == (2, CONFIG.target("text").length) and aux["scores"].shape == (2,)
     np.testing.assert_array_equal(tokens[0], tokens[1])
-    np.testing.assert_array_equal(tokens, model.predict_batch(start, flat(CONFIG, [asked, asked])))
     said = CONFIG.target("text").detokenize(np.asarray(tokens[0]))
     api = UnifiedIO(CONFIG, start)
     assert said == api.generate("text", text=asked["text_inputs"], image=asked["image_inputs"])

@@ -1,4 +1,4 @@
-"""Our optimizers, driven as T5X drives one: the same steps, a state that comes back, names for all of it."""
+"""Our optimizers, driven as T5X drives one: the same steps, names for all of the state, checkpoints both can read."""
 
 import flax.core
 import jax
@@ -9,9 +9,12 @@ import pytest
 from flax import traverse_util
 from jax.sharding import PartitionSpec
 
-from unified_io import pytree
+from tests.t5x_compat.stand_in import partitioner
+from tests.t5x_compat.upstream.t5x import checkpoints as t5x_checkpoints
+from tests.t5x_compat.upstream.t5x import states as t5x_states
+from unified_io import checkpoint, pytree
 from unified_io.errors import CheckpointError
-from unified_io.t5x_compat import layout
+from unified_io.t5x_compat import axes
 from unified_io.t5x_compat.optimizer import OptimizerDef
 from unified_io.train import optimizer as optimizers
 from unified_io.train.optimizer import OptimizerConfig, ScheduleConfig
@@ -86,7 +89,8 @@ def test_the_state_has_the_layout_of_t5x_and_comes_back(config):
     assert tree.keys() == {"target", "state"} and tree["state"].keys() == {"step", "param_states"}
     flat = traverse_util.flatten_dict(tree, keep_empty_nodes=True, sep="/")
     assert not any(leaf is traverse_util.empty_node for leaf in flat.values())
-    assert flat.keys() == traverse_util.flatten_dict(layout.to_t5x(state), sep="/").keys()
+    assert flat.keys() == {checkpoint.layout.stored(name) for name in pytree.named_leaves(state)}
+    assert all(leaf is not None for leaf in flat.values()), "T5X can not save a None"
     fresh = OptimizerDef(config).create(params()).restore_state(tree)
     assert jax.tree.structure(fresh.state) == jax.tree.structure(theirs.state)
     same(pytree.named_leaves(fresh.target), pytree.named_leaves(theirs.target))
@@ -124,3 +128,52 @@ def test_a_state_of_another_optimizer_is_named():
     tree = OptimizerDef(CONFIGS[1]).create(params()).state_dict()
     with pytest.raises(CheckpointError, match="has no state/param_states/.*of another model or another opt"):
         OptimizerDef(CONFIGS[0]).create(params()).restore_state(tree)
+
+
+class Drawn:
+    """As much of a model as it takes to draw parameters."""
+
+    def get_initial_variables(self, rng, input_shapes, input_types=None):
+        return axes.variables(flax.core.unfreeze(params()))
+
+
+def initializer(definition):
+    return t5x_states.TrainStateInitializer(definition, Drawn().get_initial_variables, {}, partitioner())
+
+
+def manager(folder, of):
+    return t5x_checkpoints.Manager(
+        folder, of.global_train_state_shape, partitioner(), restore_dtype="float32"
+    )
+
+
+@each
+@pytest.mark.filterwarnings("ignore:Sharding info not provided")
+def test_t5x_goes_on_from_what_our_engine_saved(config, tmp_path):
+    state, theirs = stepped(config)
+    with checkpoint.Checkpoints(tmp_path) as kept:
+        kept.save(3, state.replace(extra={"more": jnp.ones(2)}), notes={"data": {"epoch": 1}}, wait=True)
+    assert t5x_checkpoints.all_steps(tmp_path) == [3]
+    found = manager(tmp_path, initializer(OptimizerDef(config))).restore(f"{tmp_path}/checkpoint_3")
+    same(pytree.named_leaves(found.params), pytree.named_leaves(theirs.target))
+    same(pytree.named_leaves(found.param_states), pytree.named_leaves(theirs.state.param_states))
+    assert int(found.step) == 3
+    # For evaluation and inference it wants the parameters and the step alone.
+    inside = f"{tmp_path}/checkpoint_3/"
+    found = manager(inside, initializer(None)).restore(inside)
+    same(pytree.named_leaves(found.params), pytree.named_leaves(theirs.target))
+    assert int(found.step) == 3
+
+
+@each
+@pytest.mark.filterwarnings("ignore:.*can not be verified")
+def test_our_engine_goes_on_from_what_t5x_saved(config, tmp_path):
+    state, theirs = stepped(config)
+    of = initializer(OptimizerDef(config))
+    manager(tmp_path, of).save(of.from_scratch(jax.random.PRNGKey(0)).replace(optimizer=theirs))
+    with checkpoint.Checkpoints(tmp_path) as kept:
+        assert kept.steps() == [3]
+        found = kept.restore(pytree.abstract(state))
+    assert int(found.step) == 3
+    same(pytree.named_leaves(found), pytree.named_leaves(state))
+    same(pytree.named_leaves(checkpoint.load_params(tmp_path)[0]), pytree.named_leaves(state.params))

@@ -18,6 +18,7 @@ from unified_io.errors import CheckpointError, ConfigError
 from unified_io.model import parameter_shapes
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
+from unified_io.train import start
 from unified_io.train.job import TrainJob
 from unified_io.train.optimizer import OptimizerConfig
 from unified_io.train.state import TrainState
@@ -33,7 +34,7 @@ def job(tmp_path, model, **options) -> TrainJob:
 def initial(job) -> dict:
     mesh = meshes.make_mesh(job.mesh)
     optimizer = optimizers.build(job.optimizer, nn.unbox(parameter_shapes(job.model)))
-    given = job._given()
+    given = start.parameters(job.model, job.initial_params)
     with meshes.use(mesh):
         return pytree.named_leaves(job._initial_state(mesh, optimizer, given).params)
 
@@ -86,6 +87,7 @@ def test_microbatches_make_the_same_step(tmp_path):
         ({"eval_period": 0}, "eval_period is 0; give at least 1"),
         ({"lookahead": 0.5}, "lookahead is 0.5; give at least 1"),
         ({"keep": 0}, "keep is 0; give at least 1"),
+        ({"first_step": 1}, "begins at step 1 and ends at total_steps=1; give at least 2"),
     ],
 )
 def test_impossible_numbers_are_refused_before_anything_is_compiled(tmp_path, options, words):

@@ -30,11 +30,14 @@ def run(args: argparse.Namespace) -> None:
 
     job = args.build()
     job = job.model_job() if hasattr(job, "model_job") else job
+    training = getattr(job, "training", job)
     there = (
         machine.named(args.machine, args.devices)
         if args.machine
-        else machine.measure(job.model.backbone.dtype, job.model_dir)
+        else machine.measure(training.model.backbone.dtype, training.model_dir)
     )
+    # A job whose batch is that of all devices together has another shape on each number of them.
+    job = job.on(there.devices) if hasattr(job, "on") else job
     planned = plan(job, there, _lengths(job, args.examples))
     print(json.dumps(planned.as_json()) if args.json else planned.as_text())
     planned.check()

@@ -21,7 +21,9 @@ def disk(job: TrainJob, state: TrainState) -> dict[str, int]:
 
 def kept(job: TrainJob) -> int:
     """Returns how many checkpoints there are at most at once: the newest, one in the making, and those that stay."""
-    return job.keep + 1 + (job.total_steps // job.keep_period if job.keep_period else 0)
+    # Of the saved steps those stay that are multiples of the period.
+    for_ever = job.keep_period and job.total_steps // math.lcm(job.keep_period, job.checkpoint_period)
+    return job.keep + 1 + (for_ever or 0)
 
 
 def problems(

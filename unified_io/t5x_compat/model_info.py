@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
+import jax
 
 from unified_io.t5x_compat import axes
 from unified_io.train import mesh
@@ -13,12 +14,14 @@ FILE = "model-info.txt"
 
 
 def write(folder: str | Path, boxed: Any) -> None:
-    """Writes the file into a folder, which is made if need be.
+    """Writes the file into a folder, which is made if need be; of several processes the first one does.
 
     Args:
       folder: The MODEL_DIR.
       boxed: Shapes of the parameters in their boxes, from `model.parameter_shapes`.
     """
+    if jax.process_index() != 0:
+        return
     Path(folder).mkdir(parents=True, exist_ok=True)
     Path(folder, FILE).write_text(describe(boxed), encoding="utf-8")
 

@@ -2,10 +2,11 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import flax.linen as nn
 import jax
@@ -17,23 +18,21 @@ from unified_io.checkpoint import Checkpoints
 from unified_io.convert import families, folders
 from unified_io.data.budgets import Budgets
 from unified_io.errors import ConfigError
-from unified_io.loss import merged, total_loss
 from unified_io.modalities.base import FIELDS
 from unified_io.model import Network, UnifiedIOConfig, blank_batch, parameter_shapes
 from unified_io.preprocess.denoisers.objective import Objective
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
+from unified_io.train import start
 from unified_io.train.loop import fit
 from unified_io.train.mesh import MeshConfig
 from unified_io.train.occupancy import Occupancy
 from unified_io.train.optimizer import OptimizerConfig
 from unified_io.train.peaks import peak_flops
 from unified_io.train.state import TrainState
-from unified_io.train.step import in_parts, make_eval_step, make_train_step
+from unified_io.train.step import in_parts, make_train_step
 from unified_io.train.telemetry import Telemetry
-
-# Under this key a part of a batch carries the tokens of every target in the whole batch.
-COUNTS = "counts"
+from unified_io.train.validation import COUNTS, Validation, loss_of
 
 _AT_LEAST_ONE = (
     "total_steps",
@@ -50,6 +49,18 @@ _AT_LEAST_ONE = (
 Samples = Callable[[UnifiedIOConfig, Any], Mapping[str, np.ndarray]]
 
 
+class Evaluation(Protocol):
+    """What a run computes every `eval_period` steps."""
+
+    def check(self) -> None:
+        """Raises ConfigError for what can not work, before anything is compiled."""
+        ...
+
+    def __call__(self, mesh: jax.sharding.Mesh, params: Any, step: int) -> Mapping[str, float]:
+        """Returns numbers by name; every process calls it, within the mesh."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainJob:
     """Trains a model on a mixture; the same call goes on where an earlier one stopped.
@@ -61,7 +72,7 @@ class TrainJob:
       mixture: Name of a registered task or mixture.
       budgets: Shape of a packed batch, for one shard of the mesh and one microbatch.
       optimizer: Optimizer, schedule, and what stays frozen.
-      total_steps: Steps in all.
+      total_steps: The number of the last step.
       objective: What tasks of pre-training ask of their records; see `preprocess.denoisers`.
       source: Read this in place of the sources the tasks declare.
       mesh: Devices.
@@ -75,8 +86,13 @@ class TrainJob:
       report_period: Steps between reports.
       eval_period: Steps between evaluations on the validation split, with sample pictures where there are any.
       eval_examples: Examples of an evaluation: always the first ones of the split, whatever the shape of a batch.
+      evaluations: What is computed at evaluations; None for the losses on the mixture.
       initial_params: Parameter-name prefix -> folder of parameters to start from, e.g. trained tokenizers. Under the
-        empty prefix a whole saved model of any family, e.g. a released one to go on from.
+        empty prefix a whole saved model of any family, e.g. a released one to go on from. Read where `model_dir` has no
+        checkpoint yet.
+      first_step: Number of the steps made before this run, by those who trained `initial_params`: its own are numbered
+        on from it, and the learning rate goes on.
+      save_first: Save a checkpoint before the first step, too.
       accept_changed_data: Go on although a source, the seed or the number of data shards has changed; see `Loader`.
       max_bad: Examples that may be left out, as bad or too long, before the run gives up; see `quarantine.jsonl`.
       max_bad_share: Part of the examples of one source that may be left out, once some hundred were read.
@@ -105,7 +121,10 @@ class TrainJob:
     report_period: int = 50
     eval_period: int = 500
     eval_examples: int = 128
+    evaluations: tuple[Evaluation, ...] | None = None
     initial_params: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    first_step: int = 0
+    save_first: bool = False
     accept_changed_data: bool = False
     max_bad: int = 100
     max_bad_share: float = 0.05
@@ -123,11 +142,16 @@ class TrainJob:
 
         Raises:
           ConfigError: Impossible numbers, a folder that can not be written, a tokenizer that is not there, a model that
-            could not be saved, an unknown mixture.
+            could not be saved, an unknown mixture, an evaluation of nothing.
         """
         for name in _AT_LEAST_ONE:
             if not (getattr(self, name) or 0) >= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give at least 1")
+        if not 0 <= self.first_step < self.total_steps:
+            raise ConfigError(
+                f"the run begins at step {self.first_step} and ends at total_steps={self.total_steps}; give at least "
+                f"{self.first_step + 1}"
+            )
         configuration.to_json(self.model)  # else the trained model could not be saved
         modalities = (*self.model.inputs, *self.model.targets)
         texts = {key: "a" for m in modalities for key in m.fields if FIELDS[key].dtype == "string"}
@@ -137,6 +161,8 @@ class TrainJob:
         meshes.make_mesh(self.mesh)
         optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
         self.bind()
+        for evaluation in self.evaluations or ():
+            evaluation.check()
 
     def bind(self) -> Any:
         """The mixture, bound to the model's modalities."""
@@ -153,11 +179,15 @@ class TrainJob:
         Args:
           samples: `(config, params) -> pictures by name`, drawn at every evaluation.
         """
-        if (self.export / families.CONFIG_FILE).is_file():
+        earlier = start.checkpoints_in(self.model_dir)
+        if (self.export / families.CONFIG_FILE).is_file() and max(
+            earlier, default=self.total_steps
+        ) >= self.total_steps:
             return
         mesh = meshes.make_mesh(self.mesh)
         optimizer = optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
-        given = self._given()
+        # Outside the mesh, where shapes can be traced.
+        given = {} if earlier else start.parameters(self.model, self.initial_params)
         occupancy = Occupancy(self.model, self.budgets, meshes.shards(mesh) * self.microbatches)
         peak, why = peak_flops(mesh.devices.flat[0].device_kind, self.model.backbone.dtype)
         with meshes.use(mesh):
@@ -170,7 +200,7 @@ class TrainJob:
                 return state, {**metrics, **occupancy(batch)}
 
             with (
-                DataCheckpoints(self.model_dir, loader, self.keep, self.keep_period) as checkpoints,
+                self._checkpoints(loader) as checkpoints,
                 self._telemetry(peak and peak * mesh.size) as telemetry,
             ):
                 if telemetry is not None:
@@ -188,6 +218,7 @@ class TrainJob:
                     eval_fn=self._evaluation(mesh, telemetry, loader, samples),
                     patience=self.patience,
                     watchdog_s=self.watchdog_s,
+                    save_first=self.save_first,
                 )
         params = meshes.whole(state.params)
         if jax.process_index() == 0:
@@ -202,26 +233,13 @@ class TrainJob:
         params = folders.load(self.export, config=self.model).params
         mesh = meshes.make_mesh(self.mesh)
         with meshes.use(mesh):
-            numbers = self._losses(mesh, make_eval_step(self._loss_fn()), params)
+            numbers = self._losses(mesh, params)
         for name, value in sorted(numbers.items()):
             print(f"{name:24} {value:.4f}")
 
     def report(self) -> None:
         """Says where the curves of this job are."""
         print(f"curves and samples: tensorboard --logdir={self.model_dir}")
-
-    def _given(self) -> dict[str, Any]:
-        """Reads the parameters to start from, by name; outside the mesh, where shapes can be traced."""
-        shapes = pytree.named_leaves(nn.unbox(parameter_shapes(self.model)))
-        given: dict[str, Any] = {}
-        for prefix, folder in self.initial_params.items():
-            if not prefix and families.holds_model(folder):
-                loaded = folders.load(folder, config=self.model).params
-            else:
-                part = {k.removeprefix(prefix): leaf for k, leaf in shapes.items() if k.startswith(prefix)}
-                loaded, _ = checkpoint.load_params(folder, pytree.nested(part))
-            given |= {prefix + name: leaf for name, leaf in pytree.named_leaves(loaded).items()}
-        return given
 
     def _initial_state(self, mesh, optimizer, given: Mapping[str, Any]) -> TrainState:
         model = Network(self.model)
@@ -233,18 +251,11 @@ class TrainJob:
         state = meshes.init_sharded(init, jax.random.key(self.seed), mesh=mesh)
         named = pytree.named_leaves(state.params)
         named |= {name: jax.device_put(leaf, named[name].sharding) for name, leaf in given.items()}
-        return state.replace(params=pytree.from_named(named, state.params))
+        state = state.replace(params=pytree.from_named(named, state.params))
+        return start.numbered_from(state, self.first_step) if self.first_step else state
 
     def _loss_fn(self):
-        model = Network(self.model)
-        drops = self.model.backbone.dropout_rate > 0
-
-        def loss_fn(params, batch, rng):
-            outputs = model.apply({"params": params}, batch, deterministic=not drops, rngs={"dropout": rng})
-            loss, metrics = total_loss(outputs, self.z_loss, counts=batch.get(COUNTS))
-            return loss, {**metrics, "examples": batch["encoder"]["segment_ids"].max(axis=-1).sum()}
-
-        return loss_fn
+        return loss_of(self.model, self.z_loss)
 
     def _split(self) -> Callable[[Any], Any] | None:
         """Cuts a batch into microbatches that know how many tokens the whole batch has."""
@@ -281,37 +292,32 @@ class TrainJob:
             accept_changed=self.accept_changed_data,
         )
 
-    def _evaluation(self, mesh, telemetry: Telemetry | None, loader, samples: Samples | None):
-        eval_step = make_eval_step(self._loss_fn())
+    def _checkpoints(self, loader) -> "DataCheckpoints":
+        return DataCheckpoints(self.model_dir, loader, self.keep, self.keep_period, self.first_step)
 
+    def _evaluation(self, mesh, telemetry: Telemetry | None, loader, samples: Samples | None):
         def evaluate(state: TrainState) -> dict[str, float]:
+            step = int(state.step)
             if samples is not None and telemetry is not None and jax.process_count() == 1:
                 params = jax.device_get(state.params)
-                telemetry.write_images(int(state.step), samples(self.model, params))
-            losses = self._losses(mesh, eval_step, state.params)
+                telemetry.write_images(step, samples(self.model, params))
+            numbers = self._losses(mesh, state.params) if self.evaluations is None else {}
+            for evaluation in self.evaluations or ():
+                numbers |= evaluation(mesh, state.params, step)
             # Behind everything that may be interrupted, and would be done again.
             seen = {f"data/{name}": value for name, value in loader.report().items()}
             if telemetry is not None:
-                telemetry.write(int(state.step), seen)
-            return losses
+                telemetry.write(step, seen)
+            return numbers
 
         return evaluate
 
-    def _losses(self, mesh, eval_step, params) -> dict[str, float]:
-        from unified_io.data.sweep import sweep
+    def _losses(self, mesh, params) -> dict[str, float]:
+        return self._validation.losses(self.bind(), mesh, params)
 
-        model = self.model
-        batches = sweep(
-            self.bind(),
-            model.inputs,
-            model.targets,
-            self.budgets,
-            self.eval_examples,
-            groups=meshes.shards(mesh),
-            mine=meshes.own_shards(mesh),
-        )
-        found = [jax.device_get(eval_step(params, meshes.shard_batch(batch, mesh))) for batch in batches]
-        return merged([{name: float(value) for name, value in metrics.items()} for metrics in found])
+    @functools.cached_property
+    def _validation(self) -> Validation:
+        return Validation(self.model, self.budgets, self.eval_examples, self.z_loss)
 
     def _telemetry(self, peak: float | None) -> contextlib.AbstractContextManager[Telemetry | None]:
         """The reports of the run: one process of all writes them."""
@@ -323,19 +329,40 @@ class TrainJob:
 class DataCheckpoints(Checkpoints):
     """Checkpoints that also hold where the data is."""
 
-    def __init__(self, directory: str | Path, loader: Any, keep: int = 2, keep_period: int | None = None):
+    def __init__(
+        self,
+        directory: str | Path,
+        loader: Any,
+        keep: int = 2,
+        keep_period: int | None = None,
+        first_step: int = 0,
+    ):
+        """Opens the folder.
+
+        Args:
+          directory: See `Checkpoints`.
+          loader: Gives the batches.
+          keep: See `Checkpoints`.
+          keep_period: See `Checkpoints`.
+          first_step: The step whose batch is the loader's first.
+        """
         super().__init__(directory, keep, keep_period)
-        self._loader = loader
+        self._loader, self._first_step = loader, first_step
 
     def save(self, step: int, state: Any, notes: Mapping[str, Any] | None = None, wait: bool = False) -> None:
         """Saves a state as `Checkpoints` does, and the position in the data with it."""
-        super().save(step, state, {**(notes or {}), "data": _of_all_hosts(self._loader.state(step))}, wait)
+        position = _of_all_hosts(self._loader.state(step - self._first_step))
+        numbered = {"first_step": self._first_step} if self._first_step else {}
+        super().save(step, state, {**(notes or {}), **numbered, "data": position}, wait)
 
     def batches(self, step: int) -> Iterator[dict[str, Any]]:
         """Goes on with the data where the checkpoint of this step was; starts with it where there is none."""
-        if step in self.steps():
-            self._loader.restore(self.notes(step).get("data"), step)
-        return self._loader.batches(step)
+        if step not in self.steps():
+            return self._loader.batches(step - self._first_step)
+        notes = self.notes(step)
+        self._first_step = notes.get("first_step", 0)
+        self._loader.restore(notes.get("data"), step - self._first_step)
+        return self._loader.batches(step - self._first_step)
 
 
 def _of_all_hosts(state: dict[str, Any] | None) -> dict[str, Any] | None:

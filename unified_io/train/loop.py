@@ -76,7 +76,7 @@ def fit(
     """
     if min(checkpoint_period, report_period, eval_period or 1, patience) < 1:
         raise ConfigError("checkpoint_period, report_period, eval_period and patience must be at least 1")
-    started = time.monotonic()
+    started, begun = time.monotonic(), int(state.step)
     notes: dict[str, Any] = {}
     if checkpoints is not None and checkpoints.latest() is not None:
         state = checkpoints.restore(pytree.abstract(state))
@@ -94,7 +94,7 @@ def fit(
         telemetry.resume(step, unfinished=() if evaluated else (_EVAL,))
 
     def eval_is_due() -> bool:
-        wanted = eval_period is not None and eval_fn is not None and step > 0
+        wanted = eval_period is not None and eval_fn is not None and step > begun
         return wanted and not evaluated and (step % eval_period == 0 or step == total_steps)
 
     def save(wait: bool) -> None:

@@ -61,7 +61,7 @@ class Telemetry:
         self.folder = Path(log_dir)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / f"{name}.jsonl"
-        self._events = _Events(self.folder / name)
+        self._events = Events(self.folder / name)
         self._remote = None if wandb is None else WeightsAndBiases(wandb, self.folder, name)
         self._peak_flops = peak_flops
         self._total_steps = total_steps
@@ -116,9 +116,7 @@ class Telemetry:
         line = json.dumps({"step": step, "time": round(time.time(), 3), **finite}, allow_nan=False)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-        self._events.write(
-            step, [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-        )
+        self._events.write_scalars(step, values)
         if self._remote is not None:
             self._remote.write(step, values)
 
@@ -173,10 +171,11 @@ class Telemetry:
         print(f"step {step}/{self._total_steps} | {_summary(metrics)}{left}", file=self._stream, flush=True)
 
 
-class _Events:
+class Events:
     """A TensorBoard event file, made at the first event. Needs no TensorFlow."""
 
     def __init__(self, folder: Path):
+        """Takes the folder, which is made with the file."""
         self._folder = folder
         self._writer: RecordWriter | None = None
         self._restart_step: int | None = None
@@ -189,7 +188,12 @@ class _Events:
         """Appends one event."""
         self._put(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
 
+    def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Appends one event of numbers by name."""
+        self.write(step, [Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
+
     def close(self) -> None:
+        """Closes the file."""
         if self._writer is not None:
             self._writer.close()
 

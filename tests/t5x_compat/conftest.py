@@ -1,0 +1,88 @@
+"""One tiny training on our engine that the tests of T5X's surface share."""
+
+import contextlib
+import copy
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gin import config as gin_config
+
+from tests.t5x_compat import tiny_job
+from unified_io import cli
+from unified_io.gin_edge import session
+from unified_io.gin_edge.files import PACKAGED
+
+
+@contextlib.contextmanager
+def gin_of_its_own() -> Iterator[None]:
+    """Has gin forget what it has seen in this context: it never meets the names of both engines in one process."""
+    with pytest.MonkeyPatch.context() as patch:
+        known = gin_config._REGISTRY.copy()
+        known._selector_tree = copy.deepcopy(known._selector_tree)  # a copy shares it with the original
+        patch.setattr(gin_config, "_REGISTRY", known)
+        patch.setattr(gin_config, "_INVERSE_REGISTRY", dict(gin_config._INVERSE_REGISTRY))
+        yield
+        gin_config.clear_config()
+
+
+@pytest.fixture(autouse=True)
+def own_gin() -> Iterator[None]:
+    """Every test has one."""
+    with gin_of_its_own():
+        yield
+
+
+@pytest.fixture(scope="session")
+def search_paths(tmp_path_factory) -> list[str]:
+    """Where the files of the tiny job and our run files lie."""
+    folder = tmp_path_factory.mktemp("t5x_job")
+    (folder / "tiny_model.gin").write_text(tiny_job.MODEL)
+    (folder / "tiny_job.gin").write_text(tiny_job.JOB)
+    return [str(folder), f"{PACKAGED}/t5x/engine"]
+
+
+@pytest.fixture(scope="session")
+def built(search_paths) -> Callable[..., Any]:
+    """Returns `built(run, *bindings)`: the job of a T5X user's command line."""
+
+    def build(run: str, *bindings: str) -> Any:
+        files = [f"{name}.gin" for name in ("tiny_model", run, "tiny_job")]
+        with gin_of_its_own():
+            return session.build(session.parse(files, bindings, search_paths), cli.run)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def t5x(search_paths) -> Callable[..., str]:
+    """Returns `t5x(verb, run, *flags)`: runs a T5X user's command line on our engine and returns what it printed."""
+
+    def command(verb: str, run: str, *flags: str, code: int = cli.OK) -> str:
+        paths = f"--gin_search_paths={','.join(search_paths)}"
+        files = [f"--gin_file={name}.gin" for name in ("tiny_model", run, "tiny_job")]
+        said = io.StringIO()
+        with gin_of_its_own(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            found = cli.main([verb, paths, *files, *flags])
+        assert found == code, said.getvalue()
+        return said.getvalue()
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def trained(t5x, tmp_path_factory) -> Path:
+    """The MODEL_DIR of three steps."""
+    model_dir = tmp_path_factory.mktemp("t5x_run") / "run"
+    t5x(
+        "train",
+        "pretrain",
+        f"--gin.MODEL_DIR={model_dir}",
+        "--gin.TRAIN_STEPS=3",
+        "--gin.EVAL_STEPS=2",
+        "--gin.train.eval_period=2",
+        "--gin.utils.SaveCheckpointConfig.period=2",
+    )
+    return model_dir
