@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.own_gin import gin_of_its_own
 from unified_io.commands import drill as command
 from unified_io.data.quarantine import Quarantine
 from unified_io.errors import ConfigError
@@ -106,7 +107,8 @@ def test_the_run_file_gives_the_job_again(tmp_path):
 
     job = tiny.job(tmp_path, world.World("somewhere"), microbatches=2)
     (tmp_path / "job.gin").write_text(run_file.as_gin(job))
-    assert session.build(session.parse([str(tmp_path / "job.gin")], []), cli.run) == job
+    with gin_of_its_own():
+        assert session.build(session.parse([str(tmp_path / "job.gin")], []), cli.run) == job
 
 
 def test_mistakes_are_many_and_of_every_kind(ground):

@@ -1,31 +1,18 @@
 """One tiny training on our engine that the tests of T5X's surface share."""
 
 import contextlib
-import copy
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gin import config as gin_config
 
+from tests.own_gin import gin_of_its_own
 from tests.t5x_compat import tiny_job
 from unified_io import cli
 from unified_io.gin_edge import session
 from unified_io.gin_edge.files import PACKAGED
-
-
-@contextlib.contextmanager
-def gin_of_its_own() -> Iterator[None]:
-    """Has gin forget what it has seen in this context: it never meets the names of both engines in one process."""
-    with pytest.MonkeyPatch.context() as patch:
-        known = gin_config._REGISTRY.copy()
-        known._selector_tree = copy.deepcopy(known._selector_tree)  # a copy shares it with the original
-        patch.setattr(gin_config, "_REGISTRY", known)
-        patch.setattr(gin_config, "_INVERSE_REGISTRY", dict(gin_config._INVERSE_REGISTRY))
-        yield
-        gin_config.clear_config()
 
 
 @pytest.fixture(autouse=True)

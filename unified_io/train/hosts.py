@@ -22,6 +22,7 @@ from unified_io.train.interruption import Interrupted
 # By these a launcher tells a process how many there are, with a number or a list: `srun` by the first, `mpirun` by the
 # second, Cloud TPU on Kubernetes by the others.
 _COUNTS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE", "TPU_WORKER_HOSTNAMES", "TPU_PROCESS_ADDRESSES")
+_BROKEN = re.compile(r"Gloo .* failed|[Cc]onnection (closed|reset|refused)")
 _GAVE_UP = "unified_io/gave_up/"
 _EXIT_STATUS = 2
 # How long it may take until the others have heard that a process gave up, and until it has ended.
@@ -134,9 +135,13 @@ def news() -> HostFailed | None:
 
 def _is_of_connection(error: BaseException | None) -> bool:
     """Whether JAX lost another process: directly, or while something else was done, e.g. a save."""
-    while error is not None and not isinstance(error, jax.errors.JaxRuntimeError):
+    while error is not None:
+        if _BROKEN.search(str(error)):  # not always raised as an error of JAX's
+            return True
+        if isinstance(error, jax.errors.JaxRuntimeError):
+            return "RESOURCE_EXHAUSTED" not in str(error)
         error = error.__cause__ or error.__context__
-    return error is not None and "RESOURCE_EXHAUSTED" not in str(error)
+    return False
 
 
 def _lost(error: BaseException) -> HostFailed:
