@@ -259,7 +259,9 @@ def whole(kinds, reports):
 def test_resuming_gives_the_very_next_batches_states_and_reports(kinds, whole, reports, start):
     batches, states = whole
     loader = make(kinds)
-    loader.restore(states[start], start)
+    before = reports[start - 1] if start else None
+    loader.restore(states[start], start, before)
+    assert before is None or loader.report() == before
     end = min(start + CHUNK + 1, STEPS)  # across the end of a chunk
     reported = []
     again, afterwards = take(loader, start, end - start, reported)

@@ -14,8 +14,10 @@ from unified_io.convert import folders
 from unified_io.data.batch import assemble
 from unified_io.data.budgets import Budgets
 from unified_io.data.packing import measure, plan
-from unified_io.errors import CheckpointError, ConfigError
+from unified_io.errors import CheckpointError, ConfigError, DataError
+from unified_io.modalities.image import ImageInput
 from unified_io.model import parameter_shapes
+from unified_io.reliability.drills import tiny, world
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
 from unified_io.train import start
@@ -100,3 +102,31 @@ def test_a_tokenizer_that_is_not_there_is_found_before_anything_is_compiled(tmp_
     text = dataclasses.replace(model.inputs[0], vocabulary=Vocabulary("no/such.model"))
     with pytest.raises(ConfigError, match=r"no/such\.model"):
         job(tmp_path, dataclasses.replace(model, inputs=(text, *model.inputs[1:]))).check()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (dict(source=12), "source is 12"),
+        (dict(budgets=Budgets(2, 40, 28, {"text": 64}, {"text": 48, "image": 3})), "input budgets are for"),
+    ],
+    ids=["source", "budgets"],
+)
+def test_parts_that_do_not_go_together_are_named(tmp_path, make, words):
+    with pytest.raises(ConfigError, match=words):
+        tiny.job(tmp_path / "run", world.World("nowhere"), **make).check()
+
+
+def test_numbers_that_no_picture_and_no_batch_can_have_are_named():
+    with pytest.raises(ConfigError, match="resolution 16 has no whole number of patches of 5"):
+        ImageInput(resolution=16, patch=5)
+    with pytest.raises(ConfigError, match="Budgets.inputs is 7"):
+        Budgets(1, 8, 8, 7, {})
+
+
+def test_files_that_are_not_there_are_named_before_anything_is_compiled(tmp_path):
+    job = tiny.job(tmp_path / "run", world.World(str(tmp_path / "nowhere")))
+    job.check()
+    with pytest.raises(DataError, match="drill_.* finds no file at .*nowhere"):
+        job.train()
+    assert not (tmp_path / "run" / "train.jsonl").exists()

@@ -39,7 +39,7 @@ class Budgets:
       examples_per_row: Examples of a row at most; None is as many as fit, 1 leaves the rest of every row empty.
 
     Raises:
-      ConfigError: A size is below 1.
+      ConfigError: A size is below 1, or a bank has no name.
     """
 
     rows: int
@@ -50,6 +50,11 @@ class Budgets:
     examples_per_row: int | None = None
 
     def __post_init__(self):
+        for side, banks in (("inputs", self.inputs), ("targets", self.targets)):
+            if not isinstance(banks, Mapping):
+                raise ConfigError(
+                    f"Budgets.{side} is {banks!r}; give items by modality, as in {{'text': 64}}"
+                )
         for kind, size in zip(("rows", *self.kinds), (self.rows, *self.room), strict=True):
             if size < 1:
                 raise ConfigError(f"the budget of {kind} is {size}; a static batch needs at least 1")

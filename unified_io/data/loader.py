@@ -116,6 +116,7 @@ class Loader:
         self._resume = {0: self._begin}
         self._seen: Counter[str] = Counter()
         self._carried = 0
+        self._reported: dict[str, float] | None = None
 
     def batches(self, start_step: int = 0) -> Iterator[dict[str, Any]]:
         """Yields the batch of step `start_step` and all that follow; close the iterator to end its thread.
@@ -136,7 +137,7 @@ class Loader:
         self.quarantine = [entry for entry in kept if entry.step <= self._begin.start]
         with Prefetch(_by_name(self._steps(start_step)), self._depth) as stream:
             for step, made in enumerate(stream, start_step + 1):
-                self._seen, self._carried = made.seen, made.carried
+                self._seen, self._carried, self._reported = made.seen, made.carried, None
                 self.quarantine += made.left_out
                 if self._list is not None:
                     self._list.write(entry for entry in made.left_out if entry.step > start_step)
@@ -150,8 +151,11 @@ class Loader:
 
         `seen/<task>` counts examples, `share/<task>` is its part of all examples and `planned/<task>` the part its
         rate asks for. `quarantined` counts the examples left out, `quarantined/<task>` those of a task. `carried`
-        examples were waiting at the end of the last chunk.
+        examples were waiting at the end of the last chunk. Before the first batch after `restore` it is what that was
+        given.
         """
+        if self._reported is not None:
+            return dict(self._reported)
         metrics: dict[str, float] = {"quarantined": len(self.quarantine), "carried": self._carried}
         total, left_out = max(self._seen.total(), 1), Counter(entry.source for entry in self.quarantine)
         for task, rate in self._rates.items():
@@ -170,14 +174,22 @@ class Loader:
             return None
         return {"position": self._resume[step].to_json(), "sources": self._fingerprints()}
 
-    def restore(self, state: Mapping[str, Any] | None, step: int) -> None:
+    def restore(
+        self, state: Mapping[str, Any] | None, step: int, reported: Mapping[str, float] | None = None
+    ) -> None:
         """Takes up where `state(step)` was, of all hosts together; None changes nothing.
+
+        Args:
+          state: Of all hosts.
+          step: Its step.
+          reported: What `report` said then: what was seen in this chunk is only known when it is read again.
 
         Raises:
           DataError: The data has changed: says what was and what is. Or the state is of another step.
         """
         if state is None:
             return
+        self._reported = None if reported is None else dict(reported)
         position = Position.from_json(state["position"])
         if not position.start <= step <= position.start + position.steps:
             raise DataError(

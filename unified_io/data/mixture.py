@@ -7,6 +7,7 @@ import numpy as np
 import seqio
 
 from unified_io.data import pipeline
+from unified_io.data.records import EmptySource
 from unified_io.errors import ConfigError, unknown
 
 # Turns drawn at a time: one draw costs as much as many.
@@ -41,6 +42,20 @@ def rates_of(bound: pipeline.Bound, split: str) -> dict[str, float]:
     if not total:
         raise ConfigError(f"every rate in {bound.name!r} is 0; give at least one task more")
     return {name: rate / total for name, rate in rates.items()}
+
+
+def check_files(bound: pipeline.Bound, split: str) -> None:
+    """Makes sure that every task that is drawn has files, where it reads files.
+
+    Raises:
+      EmptySource: One has none; names it and where they should be.
+    """
+    tasks = tasks_of(bound, split)
+    for name, rate in rates_of(bound, split).items():
+        source = tasks[name].source
+        if rate and isinstance(source, seqio.FileDataSource) and not source.list_shards(split):
+            where = source._split_to_filepattern[split]
+            raise EmptySource(f"{name} finds no file at {where!r}; prepare the data, or say where they lie")
 
 
 def turns(rates: Mapping[str, float], seed: int) -> Iterator[str]:

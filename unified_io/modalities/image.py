@@ -39,6 +39,14 @@ class ImageInput(MediaInput):
     resolution: int = 384
     vit: VitConfig = VitConfig()
 
+    def __post_init__(self):
+        if self.resolution % self.patch:
+            raise ConfigError(
+                f"a picture of resolution {self.resolution} has no whole number of patches of {self.patch}; "
+                "give a patch that divides it"
+            )
+        super().__post_init__()
+
     @property
     def name(self) -> str:
         return "image"

@@ -17,6 +17,7 @@ from unified_io import checkpoint, configuration, pytree
 from unified_io.checkpoint import Checkpoints
 from unified_io.convert import families, folders
 from unified_io.data.budgets import Budgets
+from unified_io.data.packer import Packer
 from unified_io.errors import ConfigError
 from unified_io.modalities.base import FIELDS
 from unified_io.model import Network, UnifiedIOConfig, blank_batch, parameter_shapes
@@ -161,6 +162,7 @@ class TrainJob:
         meshes.make_mesh(self.mesh)
         optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
         self.bind()
+        Packer(self.model.inputs, self.model.targets, self.budgets)  # which compares the two
         for evaluation in self.evaluations or ():
             evaluation.check()
 
@@ -168,6 +170,8 @@ class TrainJob:
         """The mixture, bound to the model's modalities."""
         from unified_io.data import pipeline
 
+        if self.source is not None and not hasattr(self.source, "in_place_of"):
+            raise ConfigError(f"source is {self.source!r}; give one that reads in place of others, or None")
         model = self.model
         return pipeline.bind(
             self.mixture, model.inputs, model.targets, source=self.source, objective=self.objective
@@ -184,6 +188,7 @@ class TrainJob:
             earlier, default=self.total_steps
         ) >= self.total_steps:
             return
+        self._check_files()
         mesh = meshes.make_mesh(self.mesh)
         optimizer = optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
         # Outside the mesh, where shapes can be traced.
@@ -240,6 +245,11 @@ class TrainJob:
     def report(self) -> None:
         """Says where the curves of this job are."""
         print(f"curves and samples: tensorboard --logdir={self.model_dir}")
+
+    def _check_files(self) -> None:
+        from unified_io.data import mixture
+
+        mixture.check_files(self.bind(), "train")
 
     def _initial_state(self, mesh, optimizer, given: Mapping[str, Any]) -> TrainState:
         model = Network(self.model)
@@ -353,7 +363,8 @@ class DataCheckpoints(Checkpoints):
         """Saves a state as `Checkpoints` does, and the position in the data with it."""
         position = _of_all_hosts(self._loader.state(step - self._first_step))
         numbered = {"first_step": self._first_step} if self._first_step else {}
-        super().save(step, state, {**(notes or {}), **numbered, "data": position}, wait)
+        where = {"data": position, "reported": self._loader.report()}
+        super().save(step, state, {**(notes or {}), **numbered, **where}, wait)
 
     def batches(self, step: int) -> Iterator[dict[str, Any]]:
         """Goes on with the data where the checkpoint of this step was; starts with it where there is none."""
@@ -361,7 +372,7 @@ class DataCheckpoints(Checkpoints):
             return self._loader.batches(step - self._first_step)
         notes = self.notes(step)
         self._first_step = notes.get("first_step", 0)
-        self._loader.restore(notes.get("data"), step - self._first_step)
+        self._loader.restore(notes.get("data"), step - self._first_step, notes.get("reported"))
         return self._loader.batches(step - self._first_step)
 
 

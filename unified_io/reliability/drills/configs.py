@@ -27,7 +27,7 @@ class Mistake(NamedTuple):
 
 def wrong_config(ground: Ground) -> str:
     """Typos, wrong types, impossible numbers, missing files: exit code 2, nothing compiled, the key named."""
-    mistakes = list(_mistakes(ground.run("mistaken")))
+    mistakes = list(_mistakes(ground.run("mistaken", quick=False)))
     mistakes = (
         random.Random(0).sample(mistakes, min(40, len(mistakes))) if ground.quick else _drawn(mistakes, 200)
     )

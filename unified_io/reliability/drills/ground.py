@@ -98,7 +98,7 @@ class Ground:
 
     def run(self, name: str, **changes: Any) -> Run:
         """A run of the tiny job in a folder of its own; `changes` overrides fields of the job."""
-        job = tiny.job(self.folder / name, **{"world": self.world, **changes})
+        job = tiny.job(self.folder / name, **{"world": self.world, "quick": self.quick, **changes})
         file = self.folder / f"{name}.gin"
         file.write_text(run_file.as_gin(job), encoding="utf-8")
         return Run(job, file, self.cache)

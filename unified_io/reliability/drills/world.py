@@ -21,8 +21,9 @@ EACH = 6
 """Examples of a shard."""
 
 MIXTURE, OTHER_MIXTURE = "drill_mixture", "drill_captions_alone"
+CAPTIONS = "drill_caption"
 QUESTIONS = {
-    "drill_caption": "[Text] [S] what do you see?",
+    CAPTIONS: "[Text] [S] what do you see?",
     "drill_listen": "[Text] [S] what do you hear?",
 }
 _COLOURS = ("red", "green", "blue", "yellow", "white")
@@ -133,7 +134,7 @@ def _serialised(record: Record) -> bytes:
 def _caption(raw: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     seen = image_ops.read(raw["image"])
     return {
-        "text_inputs": QUESTIONS["drill_caption"],
+        "text_inputs": QUESTIONS[CAPTIONS],
         "image_inputs": seen,
         "text_targets": raw["caption"],
         "meta/id": raw["id"],
@@ -161,7 +162,7 @@ def _draw(raw: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
 
 
 _TASKS = {
-    "drill_caption": (_caption, ("text_inputs", "image_inputs", "text_targets", "meta/id")),
+    CAPTIONS: (_caption, ("text_inputs", "image_inputs", "text_targets", "meta/id")),
     "drill_listen": (_listen, ("text_inputs", "audio_inputs", "text_targets", "meta/id")),
     "drill_draw": (_draw, ("text_inputs", "image_targets", "meta/id")),
 }
@@ -174,4 +175,4 @@ for _name, (_format, _writes) in _TASKS.items():
         shuffle_buffer_size=16,
     )
 seqio.MixtureRegistry.add(MIXTURE, [(name, 1.0) for name in _TASKS])
-seqio.MixtureRegistry.add(OTHER_MIXTURE, [(name, float(name == "drill_caption")) for name in _TASKS])
+seqio.MixtureRegistry.add(OTHER_MIXTURE, [(name, float(name == CAPTIONS)) for name in _TASKS])
