@@ -477,7 +477,7 @@ def test_a_step_that_was_begun_and_not_made_can_still_be_saved(kinds, whole):
     assert loader.state(CHUNK - 1) is None
 
 
-def test_the_position_is_saved_with_a_checkpoint_and_restored_with_it(kinds, whole, tmp_path):
+def test_the_position_is_saved_with_a_checkpoint_and_restored_with_it(kinds, whole, reports, tmp_path):
     with DataCheckpoints(tmp_path, make(kinds)) as checkpoints:
         stream = checkpoints.batches(0)
         for _ in range(CHUNK + 1):
@@ -489,7 +489,8 @@ def test_the_position_is_saved_with_a_checkpoint_and_restored_with_it(kinds, who
         stream = checkpoints.batches(CHUNK + 1)
         assert same(next(stream), whole[0][CHUNK + 1])
         stream.close()
-        assert checkpoints.notes(CHUNK + 1) == {"more": 1, "data": whole[1][CHUNK + 1]}
+        data = {"data": whole[1][CHUNK + 1], "reported": reports[CHUNK]}
+        assert checkpoints.notes(CHUNK + 1) == {"more": 1, **data}
     assert fresh.state(CHUNK + 1)["position"]["start"] == CHUNK
 
 

@@ -20,6 +20,7 @@ LONGEST_S = 600.0
 """After this time a session is taken for hung."""
 
 BEGUN = "the session begins"
+_INTERRUPTED = 130
 _CONTEXT = multiprocessing.get_context("forkserver")
 _PRELOADED = (
     "unified_io.cli",
@@ -139,7 +140,11 @@ def _live(function: Callable[..., int], arguments: tuple, log: str, around: Surr
         if limit is not None:
             resource.setrlimit(kind, (limit, limit))
     print(BEGUN, flush=True)
-    sys.exit(function(*arguments))
+    try:
+        code = function(*arguments)
+    except KeyboardInterrupt:
+        code = _INTERRUPTED  # as Python ends by itself; `multiprocessing` would make it 1
+    sys.exit(code)
 
 
 def use_cache(folder: Path) -> None:
