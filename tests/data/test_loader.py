@@ -27,7 +27,7 @@ from unified_io.modalities.image import ImageInput, ImageTarget
 from unified_io.modalities.text import TextInput, TextTarget
 from unified_io.tokenizers.vit_vqgan import ViTVQGANConfig
 from unified_io.tokenizers.vqgan import VQGANConfig
-from unified_io.train.job import DataCheckpoints
+from unified_io.train.data_checkpoints import DataCheckpoints
 
 BUDGETS = Budgets(3, 30, 20, {"words": 70, "pictures": 8}, {"answers": 50, "drawings": 6})
 CHUNK = 3

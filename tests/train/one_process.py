@@ -32,7 +32,8 @@ def main(runs: list[tuple[str, str, int]], hosts_: tuple[int, int, int] | None) 
     from unified_io.modalities.text import TextInput, TextTarget
     from unified_io.model import UnifiedIOConfig
     from unified_io.train import mesh as meshes
-    from unified_io.train.job import DataCheckpoints, TrainJob
+    from unified_io.train.data_checkpoints import DataCheckpoints
+    from unified_io.train.job import TrainJob
     from unified_io.train.loop import fit
     from unified_io.train.optimizer import OptimizerConfig
     from unified_io.train.step import make_train_step
