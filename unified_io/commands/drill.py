@@ -9,7 +9,7 @@ MEANING = "put what is promised to the test here: kills, flipped bits, bad files
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds what it takes."""
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help="drills to run; without, all of them, in under 15 minutes")
+    add("names", nargs="*", metavar="NAME", help="drills to run; without, all of them")
     add("--quick", action="store_true", help="those that take under 50 s together, with fewer repeats")
     add("--json", action="store_true", help="print one JSON object as the last line, behind the table")
     add("--list", action="store_true", help="say which drills there are, and run none")
