@@ -1,5 +1,6 @@
 """Processes that a drill may kill, starve or watch: forked from one that has imported everything, to start fast."""
 
+import ctypes
 import dataclasses
 import importlib
 import multiprocessing
@@ -21,6 +22,7 @@ LONGEST_S = 600.0
 
 BEGUN = "the session begins"
 _INTERRUPTED = 130
+_M_ARENA_MAX = -8  # of glibc's malloc.h
 _CONTEXT = multiprocessing.get_context("forkserver")
 _PRELOADED = (
     "unified_io.cli",
@@ -44,12 +46,14 @@ class Surroundings:
       devices: Virtual devices of its CPU.
       largest_file: Bytes; what is longer can not be written. None for no limit.
       memory: Bytes of address space; None for no limit.
+      heaps: Heaps that glibc may make for the threads; None for as many as it likes, which grow for minutes.
     """
 
     cache: Path
     devices: int = 1
     largest_file: int | None = None
     memory: int | None = None
+    heaps: int | None = None
 
 
 class Session:
@@ -139,6 +143,8 @@ def _live(function: Callable[..., int], arguments: tuple, log: str, around: Surr
     for kind, limit in ((resource.RLIMIT_FSIZE, around.largest_file), (resource.RLIMIT_AS, around.memory)):
         if limit is not None:
             resource.setrlimit(kind, (limit, limit))
+    if around.heaps is not None and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_ARENA_MAX, around.heaps)
     print(BEGUN, flush=True)
     try:
         code = function(*arguments)

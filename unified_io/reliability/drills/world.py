@@ -18,7 +18,7 @@ MEL = MelConfig(sample_rate=8000, n_fft=256, hop=128, mels=16, fmax=4000.0, fram
 SPLITS = {"train": 8, "validation": 2}
 """Shards of every split."""
 EACH = 6
-"""Examples of a shard."""
+"""Examples of a shard, unless asked otherwise."""
 
 MIXTURE, OTHER_MIXTURE = "drill_mixture", "drill_captions_alone"
 CAPTIONS = "drill_caption"
@@ -55,7 +55,10 @@ class World:
 
 
 def write(
-    folder: Path, spoil: Mapping[str, Callable[[Record], Record]] | None = None, seed: int = 0
+    folder: Path,
+    spoil: Mapping[str, Callable[[Record], Record]] | None = None,
+    seed: int = 0,
+    each: int = EACH,
 ) -> World:
     """Writes the whole world: the same files for the same seed.
 
@@ -63,13 +66,14 @@ def write(
       folder: Where; made if need be.
       spoil: Id of an example -> what to make of its record.
       seed: Seeds pictures, tones and captions.
+      each: Examples of a shard.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng, spoil = np.random.default_rng(seed), spoil or {}
     for split, shards in SPLITS.items():
         for shard in range(shards):
             with tf.io.TFRecordWriter(str(shard_of(folder, split, shard))) as writer:
-                for number in range(shard * EACH, (shard + 1) * EACH):
+                for number in range(shard * each, (shard + 1) * each):
                     name = f"{split}-{number}"
                     record = spoil.get(name, lambda record: record)(_record(name, rng))
                     writer.write(_serialised(record))
