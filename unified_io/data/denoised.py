@@ -36,12 +36,14 @@ class Denoised:
       name: What to call the task in an error.
       targets: What may be asked of this source; None is all that the objective asks for.
       inputs: What may be given beside it; None is all that the objective gives.
+      files: Raw fields that hold bytes; see `pipeline.numpy_map`.
     """
 
     record: Callable[[dict[str, Any]], Record]
     name: str
     targets: tuple[str, ...] | None = None
     inputs: tuple[str, ...] | None = None
+    files: tuple[str, ...] = ()
 
     def __post_init__(self):
         for side, names in (("targets", self.targets), ("inputs", self.inputs)):

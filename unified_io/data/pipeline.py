@@ -38,6 +38,8 @@ META = {
     "meta/task": Field((), "string", "the task the example belongs to"),
     "meta/id": Field((), "string", "what to call the example in an error"),
     "meta/labels": Field((None,), "int32", "the truth in numbers, for evaluation"),
+    "meta/truth": Field((), "string", "what a format needs to judge an answer, as JSON"),
+    "meta/options": Field((), "string", "what to choose the answer from, every option scored by itself"),
 }
 """What every bound example carries besides the fields of its modalities."""
 
@@ -256,7 +258,8 @@ class _Ask:
     asked: Asked
 
     def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        return numpy_map(self.asked, self.asked.writes, self.asked.task.name)(dataset)
+        task = self.asked.task
+        return numpy_map(self.asked, self.asked.writes, task.name, files=task.files)(dataset)
 
 
 def objective_of(task: seqio.Task) -> Objective | None:

@@ -3,12 +3,22 @@
 import functools
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from unified_io.errors import DataError
 
 _SLOT = re.compile(r"\{(\w+)\}")
+HELD_OUT = "# held out"
+"""The line of a file of templates behind which its wordings for evaluation stand."""
+
+
+class Wordings(NamedTuple):
+    """Templates to train on, and templates that are only met in evaluation."""
+
+    training: tuple[str, ...]
+    held_out: tuple[str, ...]
 
 
 @functools.lru_cache(maxsize=512)
@@ -25,6 +35,25 @@ def read_templates(path: Path) -> tuple[str, ...]:
     if not templates:
         raise DataError(f"{path} holds no template; write one a line")
     return templates
+
+
+@functools.lru_cache(maxsize=512)
+def read_wordings(path: Path) -> Wordings:
+    """Reads the templates before the line `# held out`, and those behind it; without that line they are the same.
+
+    Raises:
+      DataError: There is no such file, or one of the two parts holds no template.
+    """
+    everything = read_templates(path)
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    if HELD_OUT not in lines:
+        return Wordings(everything, everything)
+    first = sum(bool(line) and not line.startswith("#") for line in lines[: lines.index(HELD_OUT)])
+    if not 0 < first < len(everything):
+        raise DataError(
+            f"{path} holds {len(everything)} templates, {first} of them before {HELD_OUT!r}; want some on each side"
+        )
+    return Wordings(everything[:first], everything[first:])
 
 
 def slots(template: str) -> frozenset[str]:
