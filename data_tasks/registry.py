@@ -31,6 +31,7 @@ class Registration:
       size: Examples, for rates by the square root of it.
       weight: A factor on that rate.
       sample: Made-up records in the dataset's own layout, for tests and for looking at; written by `stored.write`.
+      media: Files below the dataset's folder that they name; `made_up` makes them.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Registration:
     size: int = 1
     weight: float = 1.0
     sample: Sequence[Record] | None = None
+    media: Sequence[str] = ()
 
 
 REGISTRY: dict[str, Registration] = {}
@@ -73,7 +75,7 @@ def register(
       splits: Ours -> the dataset's; None are "train" and "validation" under these names.
       keep: Which records to use.
       each: Makes several records of one.
-      about: `obtain`, `available`, `size`, `weight`, `sample`, as in `Registration`.
+      about: `obtain`, `available`, `size`, `weight`, `sample`, `media`, as in `Registration`.
 
     Raises:
       ConfigError: The format reads a field that is not mapped.

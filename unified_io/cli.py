@@ -7,20 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from unified_io.commands import convert, data, doctor, drill, generate, plan
+from unified_io.commands import convert, data, doctor, drill, evaluate, generate, plan
 from unified_io.errors import ConfigError, UnifiedIOError
 
 VERBS = {
     "train": ("train", "train from a run file, or go on where an earlier run of the same model_dir stopped"),
-    "eval": ("evaluate", "score the checkpoint in model_dir, or those that the run file names"),
+    "eval": (
+        "evaluate",
+        "score the checkpoint in model_dir, or those that the run file names; any, with --tasks",
+    ),
     "infer": ("infer", "write what a model says of a task's examples, as JSON lines"),
     "report": ("report", "write the report of the run in model_dir"),
 }
 COMMANDS = {
     module.__name__.rpartition(".")[2]: module for module in (generate, convert, data, plan, doctor, drill)
 }
-# These read a run file too.
-WITH_RUN_FILE = ("data", "plan")
+# These read a run file too; a command of commands says itself which of them do.
+WITH_RUN_FILE = ("plan",)
 # Read by the libraries when they start. The scheduler for many cores costs a few per cent of speed on few.
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -64,11 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
-        if args.verb in VERBS:
-            _run_job(args)
-            return OK
         args.build = lambda: _build(args)
-        return COMMANDS[args.verb].run(args) or OK
+        if args.verb in COMMANDS:
+            return COMMANDS[args.verb].run(args) or OK
+        if args.verb == "eval" and evaluate.asked(args):
+            _find_data(args)
+            return evaluate.run(args) or OK
+        _run_job(args)
+        return OK
     except UnifiedIOError as error:
         print(f"unified-io {args.verb}: {error}", file=sys.stderr)
         return WRONG_INPUT
@@ -94,13 +100,15 @@ def _parser() -> argparse.ArgumentParser:
         _add_gin_flags(flags)
         _add_process_flags(flags)
         _add_data_flags(flags)
+        if verb == "eval":
+            evaluate.add_flags(flags)
         if verb == "infer":
             flags.add_argument("--shard_id", type=int, metavar="I", help="which part of the examples, from 0")
     for verb, command in COMMANDS.items():
         flags = verbs.add_parser(verb, help=command.MEANING, formatter_class=_Help, allow_abbrev=False)
-        command.add_flags(flags)
-        if verb in WITH_RUN_FILE:
-            _add_gin_flags(flags)
+        readers = command.add_flags(flags) or ([flags] if verb in WITH_RUN_FILE else [])
+        for reader in readers:
+            _add_gin_flags(reader)
     return parser
 
 

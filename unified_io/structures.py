@@ -1,4 +1,5 @@
-"""Boxes, points, keypoints and pen strokes, written as location tokens and read back.
+"""Boxes, points, keypoints, moves of a camera, pen strokes and other groups of numbers, written as location tokens
+and read back.
 
 Coordinates are numbers in [0, 1] of the padded square, y before x. Knows no pixels: scaling to the original
 image is the inverse of its resizing (`preprocess/image_ops.py`). Readers never fail on what a model wrote:
@@ -35,6 +36,9 @@ COCO_PARTS = (
     "right ankle",
 )
 MISSING = "MISSING"
+_CAMERA = np.array(
+    [np.pi, 1.0, 1.0, 0.7]
+)  # most of polar angle, sine and cosine of the azimuth, distance in metres
 
 _BIN_OF = {location_word(bin): bin for bin in range(LOCATION_BINS)}
 _BRACKETED = re.compile(r"(<[^<>\s]*>)")
@@ -52,6 +56,14 @@ class Points(NamedTuple):
     """Points (y, x) in [0, 1], a label for each ("" without one), and what could not be read."""
 
     points: Float[np.ndarray, "N 2"]
+    labels: list[str]
+    skipped: list[str]
+
+
+class Values(NamedTuple):
+    """Groups of numbers in [0, 1], a label for each ("" without one), and what could not be read."""
+
+    values: Float[np.ndarray, "N K"]
     labels: list[str]
     skipped: list[str]
 
@@ -100,6 +112,28 @@ def bins_to_values(
       divide_by: 1000 gives what the released JAX metrics read, a thousandth too little.
     """
     return (np.asarray(bins) / divide_by).astype(np.float32)
+
+
+def to_middle(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Moves values that were read, lower edges of bins, to the middle of their bins: half the error.
+
+    Small boxes keep more of their overlap so; the readers here stay with the edges, as the released ones do.
+    """
+    return np.minimum(np.asarray(values, np.float32) + np.float32(0.5 / (LOCATION_BINS - 1)), 1.0)
+
+
+def values_to_text(values: Float[np.ndarray, "N K"], size: int, labels: Sequence[str] | None = None) -> str:
+    """Writes groups of `size` numbers in [0, 1], each followed by its label.
+
+    Raises:
+      DataError: A number is outside [0, 1], or the number of labels differs from that of groups.
+    """
+    return _write("values", values, size, labels)
+
+
+def text_to_values(text: str, size: int) -> Values:
+    """Reads groups of `size` numbers, labelled or not; inverse of `values_to_text` up to the width of a bin."""
+    return Values(*_read(text, size))
 
 
 def boxes_to_text(boxes: Float[np.ndarray, "N 4"], labels: Sequence[str] | None = None) -> str:
@@ -180,6 +214,41 @@ def fill_missing(
     Source: the released evaluation, which does so after scaling and clipping to the original image.
     """
     return np.where(visible[:, None], points, points[visible].mean(axis=0)) if visible.any() else points
+
+
+def camera_change(
+    reference: Float[np.ndarray, "3"], camera: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "3"]:
+    """Returns how to come from one camera to another, both (theta, phi, r); the azimuth in [-pi, pi]."""
+    polar, azimuth, distance = np.asarray(camera, np.float64) - np.asarray(reference, np.float64)
+    return np.array([polar, np.arctan2(np.sin(azimuth), np.cos(azimuth)), distance])
+
+
+def camera_to_text(change: Float[np.ndarray, "3"]) -> str:
+    """Writes a change of the camera as four location tokens: polar angle, sine and cosine of the azimuth, distance.
+
+    Raises:
+      DataError: It is out of range.
+
+    Source: Unified-IO 2 writes Zero123's vector with the ranges pi, 1, 1 and 0.7 m.
+    """
+    polar, azimuth, distance = np.asarray(change, np.float64)
+    numbers = np.array([polar, np.sin(azimuth), np.cos(azimuth), distance]) / _CAMERA
+    if not (np.abs(numbers) <= 1 + 1e-6).all():
+        raise DataError(
+            f"the camera changes by {polar:.3f} of polar angle and {distance:.3f} m of distance; want at most pi and "
+            f"{_CAMERA[3]} m: scale the scene, or leave the pair out"
+        )
+    return values_to_text(np.clip((numbers[None] + 1) / 2, 0, 1), len(_CAMERA))
+
+
+def text_to_camera(text: str) -> Float[np.ndarray, "3"] | None:
+    """Reads the first change of a camera; inverse of `camera_to_text` up to a bin. None where nothing is one."""
+    found = to_middle(text_to_values(text, len(_CAMERA)).values)
+    if not len(found):
+        return None
+    polar, sine, cosine, distance = (2 * found[0].astype(np.float64) - 1) * _CAMERA
+    return np.array([polar, np.arctan2(sine, cosine), distance])
 
 
 def strokes_to_text(strokes: Float[np.ndarray, "N 3"]) -> str:

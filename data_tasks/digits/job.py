@@ -14,7 +14,8 @@ from typing import Any
 from data_tasks.digits import report
 from data_tasks.digits.samples import draw_samples
 from data_tasks.digits.source import DigitsSource
-from data_tasks.digits.tokenizers import DigitsTokenizers, announce, params_in
+from data_tasks.digits.tokenizers import DigitsTokenizers
+from data_tasks.media_tokenizers import announce, params_in
 from unified_io import api
 from unified_io.errors import CheckpointError, ConfigError, unknown
 from unified_io.evaluation import environment

@@ -4,7 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from data_tasks.digits.source import DigitsSource
-from data_tasks.digits.tokenizers import DigitsTokenizers, announce, params_in
+from data_tasks.digits.tokenizers import DigitsTokenizers
+from data_tasks.media_tokenizers import announce, params_in
 from unified_io.errors import ConfigError
 from unified_io.train.job import TrainJob, check_writable
 

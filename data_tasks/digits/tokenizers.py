@@ -1,7 +1,6 @@
-"""The two tokenizers of the digits: what they learn from, and where a run keeps them."""
+"""The two tokenizers of the digits, and what they learn from."""
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import numpy as np
 
 from data_tasks.digits.source import DigitsSource
 from data_tasks.digits.stock import Stock
+from data_tasks.media_tokenizers import announce, folder_of
 from unified_io.model import UnifiedIOConfig
-from unified_io.train.tokenizer_job import PARAMS_FOLDER, TokenizerJob
+from unified_io.train.tokenizer_job import TokenizerJob
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,21 +58,3 @@ class DigitsTokenizers:
         singles = stock.singles(draw(self.pictures * 3 // 4), ("image_target",), rng)["image_target"]
         masks = stock.scenes(draw(self.pictures // 4), ("masks",), rng)["masks"][:, 0]
         return np.concatenate([singles, masks])
-
-
-def folder_of(name: str, folder: str | Path) -> Path:
-    """Returns where a run's tokenizer of a modality lives."""
-    return Path(folder, f"{name}_tokenizer")
-
-
-def params_in(folder: str | Path) -> dict[str, str]:
-    """Returns where a model finds the parameters of a run's tokenizers, by the prefix of their names in it."""
-    return {
-        f"target_embedders_{name}/tokenizer/": str(folder_of(name, folder) / PARAMS_FOLDER)
-        for name in ("image", "audio")
-    }
-
-
-def announce(stage: str, what: str) -> None:
-    """Says on the terminal which stage of a job begins."""
-    print(f"[{stage}] {what}", file=sys.stderr, flush=True)

@@ -1,18 +1,43 @@
-"""What makes raw fields of records: files opened, boxes turned, classes named. Each is given a record and its context."""
+"""What makes raw fields of records: files opened, boxes turned, classes named; given a record and its context."""
 
-import base64
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
+from data_tasks.sources.clips import Frames, Soundtrack
+from data_tasks.sources.maps import DepthMap, Flow, Masks
+from data_tasks.sources.media import content
 from data_tasks.sources.stored import Context, Record, find
-from unified_io.errors import DataError
-from unified_io.mel import log_mel
+from data_tasks.sources.texts import ClassFile, Cleaned, Decoded, Joined, Picked
+from unified_io.errors import ConfigError, DataError
+from unified_io.mel import MelConfig, log_mel
 from unified_io.preprocess import image_ops, sound
+
+__all__ = [
+    "Boxes",
+    "ClassFile",
+    "Cleaned",
+    "Constant",
+    "Decoded",
+    "DepthMap",
+    "Flow",
+    "Frames",
+    "Joined",
+    "Masks",
+    "Named",
+    "Picked",
+    "Picture",
+    "Sound",
+    "Soundtrack",
+    "boxes",
+    "heard",
+]
+
+_BESIDE = 0.01  # of a side; boxes drawn by hand reach a little over
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,14 +48,19 @@ class Picture:
       path: Where it is in a record.
       folder: Folder of the files, below the dataset's own; {split} in it is the split.
       encoded: Whether the bytes are written in base64.
+      name: How a file is named after what is there, where that is no name yet, such as "{:012d}.jpg" after a number.
     """
 
     path: str
     folder: str = ""
     encoded: bool = False
+    name: str | None = None
 
     def __call__(self, record: Record, context: Context) -> np.ndarray:
-        return image_ops.read(_media(find(record, self.path), self.folder, self.encoded, context))
+        value = find(record, self.path)
+        if self.name is not None:
+            value = self.name.format(value)
+        return image_ops.read(content(value, self.folder, self.encoded, context))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,15 +83,37 @@ class Sound:
 
     def __call__(self, record: Record, context: Context) -> Any:
         mel = context.reading.mel
-        value = _media(find(record, self.path), self.folder, False, context)
+        value = content(find(record, self.path), self.folder, False, context)
         if self.rate is not None and not isinstance(value, bytes | Path):
-            value = (np.asarray(value), self.rate)
-        cut = sound.segments(sound.read(value, mel.sample_rate), mel)
-        if not len(cut):
-            raise DataError("the sound is empty")
-        if self.history:
-            return [log_mel(segment, mel) for segment in cut[:-1][-self.most :]]
-        return log_mel(cut[-1], mel)
+            value = (_narrow(np.asarray(value)), self.rate)
+        return heard(sound.read(value, mel.sample_rate), mel, self.history, self.most)
+
+
+def heard(waveform: Float[np.ndarray, " n"], mel: MelConfig, history: bool, most: int) -> Any:
+    """Returns the log-mel of the last segment of a sound, or those of the segments before it.
+
+    Args:
+      waveform: Sound at `mel.sample_rate` Hz.
+      mel: How spectrograms are taken.
+      history: Whether to give the earlier segments.
+      most: Earlier segments at the most.
+
+    Raises:
+      DataError: The sound is empty.
+    """
+    cut = sound.segments(waveform, mel)
+    if not len(cut):
+        raise DataError("the sound is empty")
+    if history:
+        return [log_mel(segment, mel) for segment in cut[:-1][max(len(cut) - 1 - most, 0) :]]
+    return log_mel(cut[-1], mel)
+
+
+def _narrow(samples: Shaped[np.ndarray, "n *channels"]) -> Shaped[np.ndarray, "n *channels"]:
+    """Samples that are stored in 64 bits, as tfds does, in the 16 or 32 that they fill."""
+    if samples.dtype != np.int64:
+        return samples
+    return samples.astype(np.int16 if np.abs(samples).max(initial=0) < 2**15 else np.int32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,21 +144,40 @@ def boxes(values: Any, order: str, size: tuple[float, float] | None = None) -> F
       values: Boxes, four numbers each.
       order: "xywh", "xyxy", "yxyx" or "yxhw".
       size: Height and width of the picture where they are in pixels.
+
+    Raises:
+      DataError: One is not four finite numbers, or lies outside of the picture.
+      ConfigError: There is no such order.
     """
-    given = np.asarray(values, np.float64).reshape(-1, 4)
     if order not in ("xywh", "xyxy", "yxyx", "yxhw"):
-        raise DataError(f"boxes in the order {order!r}; give xywh, xyxy, yxyx or yxhw")
+        raise ConfigError(f"boxes in the order {order!r}; give xywh, xyxy, yxyx or yxhw")
+    given = np.asarray(values, np.float64)
+    if given.size % 4 or (given.size and given.shape[-1] != 4):
+        raise DataError(f"boxes of shape {list(given.shape)}; want four numbers each")
+    given = given.reshape(-1, 4)
+    if not np.isfinite(given).all():
+        raise DataError("a box holds NaN or infinity")
+    if size is not None and min(size) <= 0:
+        raise DataError(f"a picture of size {size}; want its height and width in pixels")
     first, second = given[:, :2], given[:, 2:]
     second = first + second if order in ("xywh", "yxhw") else second
     if order.startswith("x"):
         first, second = first[:, ::-1], second[:, ::-1]
     scale = np.ones(2) if size is None else np.asarray(size, np.float64)
-    return np.clip(np.concatenate([first / scale, second / scale], axis=1), 0.0, 1.0).astype(np.float32)
+    whole = np.concatenate([first / scale, second / scale], axis=1)
+    outside = (whole[:, :2] >= 1.0 + _BESIDE).any(axis=1) | (whole[:, 2:] <= -_BESIDE).any(axis=1)
+    if outside.any():
+        number = int(outside.argmax())
+        raise DataError(
+            f"box {number}, {np.round(given[number], 3).tolist()}, lies outside of the picture; look at the order "
+            f"({order}) and the size"
+        )
+    return np.clip(whole, 0.0, 1.0).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class Named:
-    """Names classes that are stored as numbers.
+    """Names classes that are stored as numbers; a name of the list stays.
 
     Attributes:
       path: Where the number, or the list of them, is in a record.
@@ -123,8 +194,10 @@ class Named:
         return self._name(value)
 
     def _name(self, number: Any) -> str:
-        if not 0 <= int(number) < len(self.names):
-            raise DataError(f"class {number} of {len(self.names)}; look at the list of names")
+        if isinstance(number, str) and number in self.names:
+            return number
+        if isinstance(number, str) or int(number) != number or not 0 <= number < len(self.names):
+            raise DataError(f"class {number!r} of {len(self.names)}; look at the list of names")
         return self.names[int(number)]
 
 
@@ -136,22 +209,3 @@ class Constant:
 
     def __call__(self, record: Record, context: Context) -> Any:
         return self.value
-
-
-def _media(value: Any, folder: str, encoded: bool, context: Context) -> Any:
-    """The content of a medium, or the path of its file, which must lie within the dataset's folder.
-
-    Raises:
-      DataError: The file would lie elsewhere.
-    """
-    if isinstance(value, dict):  # as Hugging Face stores media: {"bytes", "path"}
-        value = value.get("bytes") or value.get("path")
-    if encoded:
-        return base64.b64decode(value, validate=True)
-    if not isinstance(value, str):
-        return value
-    base = (context.folder / folder.format(split=context.split)).resolve()
-    path = (base / value).resolve()
-    if not path.is_relative_to(context.folder.resolve()):
-        raise DataError(f"the file {value!r} lies outside of the dataset's folder")
-    return path

@@ -102,6 +102,8 @@ def checked(raw: Mapping[str, Any]) -> dict[str, Any]:
             found[key] = _as(CANONICAL[key], key, value)
     if "boxes" in found:
         _check_boxes(found)
+    if "image" in found:
+        _check_maps(found)
     return found
 
 
@@ -118,14 +120,14 @@ def unpack(stored: bytes) -> dict[str, Any]:
 def _as(field: RawField, key: str, value: Any) -> Any:
     kind = field.kind
     if kind == "plain":
-        return value
+        return _plain(key, value)
     if kind == "text":
         return _text(key, value)
     if kind == "texts":
-        return [_text(key, one) for one in ([value] if isinstance(value, str | bytes) else value)]
+        return [_text(key, one) for one in ([value] if isinstance(value, str | bytes) else _list(key, value))]
     if kind in ("images", "mels"):
         one = RawField({"images": "image", "mels": "mel"}[kind], 3 if kind == "images" else 2, field.meaning)
-        return [_as(one, key, each) for each in value]
+        return [_as(one, key, each) for each in _list(key, value)]
     try:
         array = np.asarray(value, _DTYPES[kind])
     except (TypeError, ValueError) as error:
@@ -138,7 +140,31 @@ def _as(field: RawField, key: str, value: Any) -> Any:
         array = array.reshape((0, 4) if key == "boxes" else (0,) * field.rank)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"field {key} holds NaN or infinity; wanted {field.meaning}")
+    if kind == "image" and (array.shape[2] != 3 or array.min(initial=0) < 0 or array.max(initial=0) > 1):
+        raise DataError(
+            f"field {key} has shape {list(array.shape)} and values from {array.min(initial=0):g} to "
+            f"{array.max(initial=0):g}, wanted [h, w, 3] in [0, 1]; map it with Picture"
+        )
     return array
+
+
+def _list(key: str, value: Any) -> Any:
+    if isinstance(value, list | tuple) or getattr(value, "ndim", 0):
+        return value
+    raise DataError(f"field {key} is {str(value)[:60]!r} of type {type(value).__name__}, wanted a list")
+
+
+def _plain(key: str, value: Any) -> Any:
+    """JSON values and arrays; tuples become lists."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(key, one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(key, one) for one in value]
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub":
+        return value
+    if value is None or isinstance(value, str | bool | int | float | bytes):
+        return value
+    raise DataError(f"field {key} holds {type(value).__name__}; wanted JSON values or arrays of numbers")
 
 
 def _text(key: str, value: Any) -> str:
@@ -164,9 +190,20 @@ def _check_boxes(raw: Mapping[str, Any]) -> None:
     if wrong.any():
         first = int(wrong.argmax())
         raise DataError(
-            f"box {first} is {boxes[first].round(4).tolist()}, wanted {CANONICAL['boxes'].meaning}; look at the order and "
-            "the unit in the mapping, or clip boxes that reach beyond the picture"
+            f"box {first} is {boxes[first].round(4).tolist()}, wanted {CANONICAL['boxes'].meaning}; look at the order "
+            "and the unit in the mapping, or clip boxes that reach beyond the picture"
         )
     for key in ("names", "phrases", "crowd", "masks"):
         if key in raw and len(raw[key]) not in (0, len(boxes)):
             raise DataError(f"{len(raw[key])} {key} for {len(boxes)} boxes; want one each")
+
+
+def _check_maps(raw: Mapping[str, Any]) -> None:
+    """Masks and maps are drawn on the picture, so they are as large as it is."""
+    size = raw["image"].shape[:2]
+    for key, axis in (("masks", 1), ("depth", 0), ("normals", 0), ("valid", 0), ("keep", 0)):
+        if key in raw and raw[key].size and raw[key].shape[axis : axis + 2] != size:
+            have = list(raw[key].shape[axis : axis + 2])
+            raise DataError(
+                f"field {key} is of size {have}, the picture of {list(size)}; bring them to one size"
+            )

@@ -2,7 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
+from data_tasks.sources.order import Span, by_block, one_by_one
 from data_tasks.sources.record import checked, pack
-from unified_io.errors import DataError
+from unified_io.errors import ConfigError, DataError
 from unified_io.mel import MelConfig
 
 Record = dict[str, Any]
@@ -52,11 +54,19 @@ class Context:
       folder: The dataset's own.
       reading: How it is read.
       split: The split, in the dataset's words.
+      training: Whether the records are trained on.
+      seed: What whatever is drawn for this record is seeded with.
     """
 
     folder: Path
     reading: Reading
     split: str
+    training: bool = False
+    seed: tuple[int, ...] = (0,)
+
+    def draw(self, field: str) -> np.random.Generator:
+        """Returns a generator for a field of this record; fields that are to draw alike give the same name."""
+        return np.random.default_rng([*self.seed, zlib.crc32(field.encode())])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +79,8 @@ class Stored:
 
     name: str
 
-    def length(self, folder: Path, split: str) -> int:
-        """Returns how many records a split holds.
+    def length(self, folder: Path, split: str) -> int | None:
+        """Returns how many records a split holds; None where that is not known.
 
         Raises:
           DataError: There is no such file; says which.
@@ -93,14 +103,27 @@ class Stored:
         """Returns the files a split is read from, whether they are there or not."""
         return [str(folder / split)]
 
-    def rows(self, context: Context) -> tf.data.Dataset:
-        """Yields what `at` needs to read every record, in order: dictionaries of tensors."""
-        return tf.data.Dataset.range(self.length(context.folder, context.split)).map(
-            lambda index: {"index": index}
-        )
+    def blocks(self, folder: Path, split: str) -> Sequence[int] | None:
+        """Returns how many records each block holds, where they are read by the block; None where one by one."""
+        return None
+
+    def rows(self, context: Context, span: Span = Span()) -> tf.data.Dataset:
+        """Yields what `at` needs to read each record: dictionaries of tensors, with "index" or "name" to call it by.
+
+        An order is computed, never stored: it costs no memory, however many records there are. Where they are read by
+        the block, blocks come in an order of their own and records within them; the task's buffer mixes the rest.
+        """
+        blocks = self.blocks(context.folder, context.split)
+        if blocks is not None:
+            return by_block(blocks, span)
+        return one_by_one(self.length(context.folder, context.split), span)
 
     def at(self, context: Context, row: Mapping[str, np.ndarray]) -> Record:
-        """Reads the record of one row."""
+        """Reads the record of one row.
+
+        Raises:
+          DataError: As `record`.
+        """
         return self.record(context.folder, context.split, int(row["index"]))
 
 
@@ -111,7 +134,7 @@ class Mapped(seqio.DataSource):
       stored: The dataset.
       fields: Raw field -> where it is in a record ("objects/bbox"), or what makes it (see `mapping`).
       splits: "train", "validation" or "test" -> the dataset's own name of it, a part of it after a colon:
-        "train:2000-" is all but the first 2,000, "train:-2000" those.
+        "train:2000-" is all but the first 2,000, "train:-2000" those, "train:7" one.
       keep: Which records to use; None is all.
       each: Makes several records of one, such as one for every question; None leaves it.
       reading: How it is read.
@@ -146,9 +169,8 @@ class Mapped(seqio.DataSource):
 
     def context(self, split: str) -> Context:
         """Where a split lies."""
-        return Context(
-            self.reading.folder / self.stored.name, self.reading, self.own[split].partition(":")[0]
-        )
+        own = self.own[split].partition(":")[0]
+        return Context(self.reading.folder / self.stored.name, self.reading, own, split == "train")
 
     def list_shards(self, split: str) -> list[str]:
         context = self.context(split)
@@ -156,7 +178,10 @@ class Mapped(seqio.DataSource):
 
     def num_input_examples(self, split: str) -> int | None:
         context = self.context(split)
-        first, last = _part(self.own[split], self.stored.length(context.folder, context.split))
+        span, length = _part(self.own[split]), self.stored.length(context.folder, context.split)
+        if length is None and span.last is None:
+            return None
+        first, last = span.share(length)
         return last - first
 
     def get_dataset(
@@ -167,18 +192,16 @@ class Mapped(seqio.DataSource):
         shard_info: seqio.ShardInfo | None = None,
         **_: object,
     ) -> tf.data.Dataset:
-        context = self.context(split)
-        length = self.stored.length(context.folder, context.split)
-        rows, (first, last) = self.stored.rows(context), _part(self.own[split], length)
-        rows = rows.skip(first).take(last - first)
-        if shuffle:
-            rows = rows.shuffle(max(last - first, 1), seed=seed, reshuffle_each_iteration=False)
+        context, seed = self.context(split), seed or 0
+        span = dataclasses.replace(_part(self.own[split]), seed=seed if shuffle else None)
         if shard_info:
-            rows = rows.shard(shard_info.num_shards, shard_info.index)
+            span = dataclasses.replace(span, shard=shard_info.index, shards=shard_info.num_shards)
+        rows = self.stored.rows(context, span)
         keys = sorted(rows.element_spec)
 
         def make(*values: np.ndarray) -> list[np.ndarray]:
-            made = [(raw["id"], pack(raw)) for raw in self.raw(split, dict(zip(keys, values, strict=True)))]
+            row = dict(zip(keys, values, strict=True))
+            made = [(raw["id"].encode(), pack(raw)) for raw in self.raw(split, row, seed)]
             return [np.array([item[side] for item in made], object) for side in (0, 1)]
 
         def read(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -187,15 +210,21 @@ class Mapped(seqio.DataSource):
 
         return rows.map(read).unbatch()
 
-    def raw(self, split: str, row: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    def raw(self, split: str, row: Mapping[str, np.ndarray], seed: int = 0) -> list[dict[str, Any]]:
         """Makes the raw examples of one row.
 
+        Args:
+          split: Ours.
+          row: One of `Stored.rows`.
+          seed: Seeds what is drawn for it.
+
         Raises:
-          DataError: A field is missing or wrong; names dataset, record and field.
+          DataError: A field is missing or wrong; names dataset, split, record and field.
         """
         context = self.context(split)
-        number = int(row["index"]) if "index" in row else ""
-        where = f"{self.stored.name} {context.split} {number}".strip()
+        number = str(int(row["index"])) if "index" in row else bytes(row["name"]).decode(errors="replace")
+        where = f"{self.stored.name} {context.split} {number}"
+        context = dataclasses.replace(context, seed=(seed, zlib.crc32(where.encode())))
         try:
             record = self.stored.at(context, row)
             if self.keep is not None and not self.keep(record):
@@ -204,20 +233,42 @@ class Mapped(seqio.DataSource):
             for part, one in enumerate(self.each(record) if self.each else [record]):
                 where = f"{self.stored.name} {context.split} {number}{f'.{part}' if self.each else ''}"
                 fields = {key: self._field(key, make, one, context) for key, make in self.fields.items()}
-                raw = {"id": where, "training": split == "train", **fields}
-                made.append(checked({**raw, "id": str(raw["id"])}))
+                raw = {"id": where, "training": context.training, **fields}
+                if isinstance(raw["id"], int | np.integer):
+                    raw["id"] = str(raw["id"])
+                made.append(checked(raw))
             return made
-        except (ValueError, KeyError, IndexError, TypeError, OSError) as error:
-            reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else error
-            raise DataError(f"{where}: {reason}") from error
+        except _MISTAKES as error:
+            raise DataError(f"{where}: {_reason(error)}") from error
 
     def _field(self, key: str, make: str | Make, record: Record, context: Context) -> Any:
         try:
             return find(record, make) if isinstance(make, str) else make(record, context)
         except KeyError as error:
-            raise DataError(
-                f"field {key}: {error.args[0]!r} is missing; the record has {_has(record)}"
-            ) from error
+            raise DataError(f"field {key}: {_reason(error)}; the record has {_has(record)}") from error
+        except _MISTAKES as error:
+            raise DataError(f"field {key}: {_reason(error)}") from error
+
+
+# What code meets in a record that is not as it thought: any of them means that the record is no good.
+_MISTAKES = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    OSError,
+    EOFError,
+)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, DataError):
+        return str(error)
+    if isinstance(error, KeyError):
+        return f"{error.args[0]!r} is missing" if error.args else "something is missing"
+    return f"{type(error).__name__}: {error}"
 
 
 def find(record: Record, path: str) -> Any:
@@ -229,9 +280,11 @@ def find(record: Record, path: str) -> Any:
     value: Any = record
     parts = path.split("/")
     for number, part in enumerate(parts):
+        rest = "/".join(parts[number:])
         if isinstance(value, list):
-            rest = "/".join(parts[number:])
             return [find(one, rest) for one in value]
+        if isinstance(value, Mapping) and rest in value:  # names may have slashes of their own
+            return value[rest]
         if not isinstance(value, Mapping) or part not in value:
             raise KeyError(path)
         value = value[part]
@@ -242,8 +295,15 @@ def _has(record: Record) -> str:
     return ", ".join(sorted(map(str, record))) or "nothing"
 
 
-def _part(name: str, length: int) -> tuple[int, int]:
-    first, dash, last = name.partition(":")[2].partition("-")
+def _part(name: str) -> Span:
+    """Reads which part of a split a name means.
+
+    Raises:
+      ConfigError: It can not be read.
+    """
+    part = name.partition(":")[2]
+    first, dash, last = part.partition("-")
+    if not all(side.isdecimal() for side in (first, last) if side) or part == "-":
+        raise ConfigError(f"a split {name!r}; write a part of one as train:100-200, train:100- or train:-100")
     begin = int(first or 0)
-    end = int(last) if last else (length if dash or not first else begin + 1)
-    return min(begin, length), min(end, length)
+    return Span(begin, int(last) if last else None if dash or not first else begin + 1)

@@ -69,7 +69,8 @@ def test_a_task_asks_briefly_and_answers(name):
 
 
 def test_every_wording_of_a_file_has_the_same_slots():
-    files = sorted(PROMPTS.glob("*.txt"))
+    # Files of other families say which wordings are held out, and tests/data_tasks/test_prompts.py looks at them.
+    files = sorted(path for kind in ("digits", "denoise") for path in PROMPTS.glob(f"{kind}_*.txt"))
     assert {"digits_" + path.stem.removeprefix("digits_") for path in files} == set(NAMES)
     for path in files:
         assert len({slots(template) for template in read_templates(path)}) == 1, path.name

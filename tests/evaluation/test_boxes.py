@@ -30,13 +30,6 @@ def test_iou_of_many_and_of_none():
     assert boxes.iou([], [UNIT]).shape == (0, 1)
 
 
-def test_match_takes_the_best_whole_not_the_best_first():
-    # Greedy would take 0.9 and be left with 0.0; the best sum is 0.8 + 0.7.
-    rows, columns = boxes.match(np.array([[0.9, 0.8], [0.7, 0.0]]))
-    assert dict(zip(rows.tolist(), columns.tolist(), strict=True)) == {0: 1, 1: 0}
-    assert len(boxes.match(np.zeros((2, 3)))[0]) == 0
-
-
 def test_mean_iou_pays_for_boxes_too_many_and_too_few():
     right, far = UNIT, (5.0, 5.0, 6.0, 6.0)
     assert boxes.mean_iou([right], [right]) == 1.0

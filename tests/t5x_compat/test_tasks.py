@@ -112,6 +112,26 @@ def test_predictions_are_written_beside_what_was_asked(mode, key, tmp_path):
     }
 
 
+def test_a_task_that_says_how_it_is_judged_is_judged_so():
+    def judge(said, example, is_target=False):
+        return int(example["text_targets"][-1]) if is_target else len(said)
+
+    asked = seqio.TaskRegistry.get("t5x_asked")
+    own = asked.replace(
+        name="t5x_judged",
+        postprocess_fn=judge,
+        metric_fns=[lambda targets, predictions: {"off": sum(map(abs, np.subtract(targets, predictions)))}],
+    )
+    seqio.TaskRegistry.add_provider("t5x_judged", own)
+    copy = seqio.TaskRegistry.get(registered("t5x_judged", CONFIG))
+    examples = [*copy.get_dataset(None, "validation", shuffle=False).as_numpy_iterator()]
+    truths = [copy.postprocess_fn("", example=example, is_target=True) for example in examples]
+    assert truths == [0, 1, 2, 3, 4, 5]
+    said = [copy.postprocess_fn("abc", example=example, is_target=False) for example in examples]
+    assert copy.predict_metric_fns[0](truths, said) == {"off": 9}
+    assert [function.__name__ for function in copy.score_metric_fns] == ["log_likelihood"]
+
+
 def test_a_model_that_writes_no_text_has_no_answers_to_compare():
     assert exact_match([["a"], [], ["b", "c"]], ["A.", "x", "d"]) == {"exact_match": 50.0}
     assert exact_match([[], ["a"]], ["x", [3, 4]]) == {}

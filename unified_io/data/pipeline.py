@@ -17,6 +17,7 @@ import seqio
 import tensorflow as tf
 
 from unified_io.data.denoised import Asked, Denoised
+from unified_io.data.shares import shares
 from unified_io.errors import ConfigError, DataError, unknown
 from unified_io.modalities.base import FIELDS, Field, Modality, TargetModality
 from unified_io.preprocess.denoisers.objective import Objective
@@ -211,7 +212,8 @@ def bind(
       name: A task or mixture; its module must have been imported.
       inputs: Input modalities of the configuration.
       targets: Target modalities.
-      source: What to read in place of the declared sources.
+      source: What to read in place of the declared sources. If it can say what it `has`, a mixture goes without the
+        tasks whose data it has not, see `shares`, and the log names them.
       objective: What to ask of the tasks that declare records to denoise; the others do not look at it.
 
     Raises:
@@ -223,9 +225,16 @@ def bind(
     if name not in seqio.MixtureRegistry.names():
         raise unknown("task or mixture", name, [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()])
     mixture = seqio.MixtureRegistry.get(name)
+    if hasattr(source, "has"):
+        rates = shares(mixture, lambda task: source.has(task.source))
+        if absent := [task.name for task in mixture.tasks if task.name not in rates]:
+            log.warning("%s goes without %s, whose data are not here", name, ", ".join(absent))
+    else:
+        rates = {task.name: mixture.get_rate(task) for task in mixture.tasks}
     tasks = [
-        (_bind_task(task, inputs, targets, source, objective, keep_meta=False), mixture.get_rate(task))
+        (_bind_task(task, inputs, targets, source, objective, keep_meta=False), rates[task.name])
         for task in mixture.tasks
+        if task.name in rates
     ]
     return seqio.Mixture(name, tasks)
 

@@ -73,17 +73,24 @@ class Whole(Metric):
 
     Attributes:
       all: (predictions, truths) -> the score.
+      prepare: (predictions, truths) -> both as `all` shall get them, still one an example: the work that need not be
+        done again for every resampling, such as embedding pictures or matching boxes. None: there is none.
     """
 
     all: Callable[[Sequence[Any], Sequence[Any]], float] = lambda predictions, truths: 0.0
+    prepare: Callable[[Sequence[Any], Sequence[Any]], tuple[Sequence[Any], Sequence[Any]]] | None = None
 
     def total(self, predictions: Sequence[Any], truths: Sequence[Any]) -> float:
-        self._check(predictions, truths)
-        return float(self.all(predictions, truths))
+        return float(self.all(*self._prepared(predictions, truths)))
 
     def score(self, predictions: Sequence[Any], truths: Sequence[Any], *, seed: int = 0) -> stats.Score:
-        total, rng, count = self.total(predictions, truths), np.random.default_rng(seed), len(truths)
+        made, true = self._prepared(predictions, truths)
+        rng, count = np.random.default_rng(seed), len(true)
         drawn = [rng.integers(count, size=count) for _ in range(_RESAMPLED)]
-        again = [self.all([predictions[i] for i in d], [truths[i] for i in d]) for d in drawn]
+        again = [self.all([made[i] for i in d], [true[i] for i in d]) for d in drawn]
         low, high = np.quantile(again, (0.025, 0.975))
-        return stats.Score(total, (float(low), float(high)), count)
+        return stats.Score(float(self.all(made, true)), (float(low), float(high)), count)
+
+    def _prepared(self, predictions: Sequence[Any], truths: Sequence[Any]) -> tuple[Sequence, Sequence]:
+        self._check(predictions, truths)
+        return self.prepare(predictions, truths) if self.prepare else (predictions, truths)

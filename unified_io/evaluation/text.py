@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from unified_io.evaluation.metric import Mean
+
 # A sign before a number and a point inside one carry meaning; any other punctuation does not.
 _SIGN = r"(?<![\w.])-(?=\d)"
 _POINT = r"(?<=\d)\.(?=\d)"
@@ -25,3 +27,7 @@ def exact_match(answer: str, references: str | Sequence[str]) -> float:
     """Returns 1.0 if the answer equals one of the references after `normalise`, else 0.0."""
     accepted = [references] if isinstance(references, str) else references
     return float(normalise(answer) in {normalise(reference) for reference in accepted})
+
+
+EXACT = Mean("exact", each=exact_match)
+"""Prediction: a text. Truth: a text, or several that are right."""

@@ -22,19 +22,26 @@ MAX_FRAMES = 1_000_000  # of the whole file: more than an hour at 240 a second
 MAX_PIXELS = 2**26  # of all chosen frames together
 
 
-def read_frames(value: Any, count: int) -> list[Float[np.ndarray, "h w 3"]]:
+def read_frames(
+    value: Any,
+    count: int,
+    within: tuple[float, float] | None = None,
+    rng: np.random.Generator | None = None,
+) -> list[Float[np.ndarray, "h w 3"]]:
     """Reads the middle frames of `count` equal parts of a video file, turned upright; all frames where it has no more.
 
     Args:
       value: A path, or the bytes of the file.
       count: Frames wanted.
+      within: Seconds of its beginning and end, where only a part of the video is meant.
+      rng: Draws a frame of each part instead of the middle one.
 
     Raises:
       ConfigError: PyAV is not installed.
-      DataError: The file is missing, too large, too long, broken or no video.
+      DataError: The file is missing, too large, too long, broken or no video, or has no frame in that part.
     """
     with opened(value, "a video") as (name, file):
-        frames = _middle_frames(file, count, name)
+        frames = _chosen_frames(file, count, name, within, rng)
         for frame in frames:
             _check_pixels(frame.height, frame.width, count, name)
         return [
@@ -43,8 +50,14 @@ def read_frames(value: Any, count: int) -> list[Float[np.ndarray, "h w 3"]]:
         ]
 
 
-def read_sound(value: Any) -> tuple[Float[np.ndarray, "n channels"], int] | None:
+def read_sound(
+    value: Any, within: tuple[float, float] | None = None
+) -> tuple[Float[np.ndarray, "n channels"], int] | None:
     """Reads the first audio track of a video file: samples in [-1, 1] and their rate in Hz; None where there is none.
+
+    Args:
+      value: A path, or the bytes of the file.
+      within: Seconds of its beginning and end, where only a part is meant.
 
     Raises:
       ConfigError: PyAV is not installed.
@@ -57,11 +70,15 @@ def read_sound(value: Any) -> tuple[Float[np.ndarray, "n channels"], int] | None
         rate, channels = track.codec_context.sample_rate, track.codec_context.channels
         planes = _av().AudioResampler(format="fltp")  # another format only: channels and rate stay
         parts, total = [np.zeros((channels, 0), np.float32)], 0
+        first, last = (round(min(seconds, MAX_SECONDS + 1.0) * rate) for seconds in within or (0.0, np.inf))
         for frame in container.decode(track):
             total += frame.samples
             sound.check_length(total, channels, rate, name)
             parts += [part.to_ndarray() for part in planes.resample(frame)]
-        return (np.concatenate(parts, axis=1).T, rate) if total else None
+            if total >= last:
+                break
+        waveform = np.concatenate(parts, axis=1).T[first:last]
+        return (waveform, rate) if len(waveform) else None
 
 
 def middles(total: int, count: int) -> Int[np.ndarray, " n"]:
@@ -71,6 +88,15 @@ def middles(total: int, count: int) -> Int[np.ndarray, " n"]:
     """
     parts = min(total, count)
     return (2 * np.arange(parts) + 1) * total // (2 * max(parts, 1))
+
+
+def places(total: int, count: int, rng: np.random.Generator | None = None) -> Int[np.ndarray, " n"]:
+    """Returns one place in each of `count` equal parts of `total` things: the middle one, or one that `rng` draws."""
+    if rng is None:
+        return middles(total, count)
+    parts = min(total, count)
+    edges = np.arange(parts + 1) * total // max(parts, 1)
+    return rng.integers(edges[:-1], edges[1:])
 
 
 def _av() -> Any:
@@ -92,14 +118,20 @@ def _refuse(url: str, flags: int, options: dict) -> BinaryIO:
     raise DataError(f"a video that wants to open {url!r}; give one that is a single file")
 
 
-def _middle_frames(file: BinaryIO, count: int, name: str) -> list["VideoFrame"]:
+def _chosen_frames(
+    file: BinaryIO,
+    count: int,
+    name: str,
+    within: tuple[float, float] | None,
+    rng: np.random.Generator | None,
+) -> list["VideoFrame"]:
     with _container(file) as container:
         if not container.streams.video:
             raise DataError(f"{name} has no video track; read it with sound.read")
         stream = container.streams.video[0]
         _check_pixels(stream.codec_context.height, stream.codec_context.width, count, name)
-        times = _times(container, stream, name)
-        times = [times[index] for index in middles(len(times), count)]
+        times = _part(_times(container, stream, name), stream, name, within)
+        times = [times[index] for index in places(len(times), count, rng)]
         frames = [_frame_at(container, stream, time) for time in times]
     if None in frames:  # not every format can be sought in
         file.seek(0)
@@ -122,6 +154,20 @@ def _times(container: "InputContainer", stream: "VideoStream", name: str) -> lis
     if seconds > MAX_SECONDS:
         raise DataError(f"{name} lasts {seconds:.0f} s; the most is {MAX_SECONDS:.0f} s: cut it")
     return times
+
+
+def _part(
+    times: list[int], stream: "VideoStream", name: str, within: tuple[float, float] | None
+) -> list[int]:
+    """The times that lie in a part of a video; seconds count from its first frame."""
+    if within is None:
+        return times
+    first, last = within
+    inside = [time for time in times if first <= float((time - times[0]) * (stream.time_base or 0)) < last]
+    if not inside:
+        length = float((times[-1] - times[0]) * (stream.time_base or 0))
+        raise DataError(f"{name} lasts {length:.1f} s and has no frame from {first:g} s to {last:g} s")
+    return inside
 
 
 def _frame_at(container: "InputContainer", stream: "VideoStream", time: int) -> "VideoFrame | None":

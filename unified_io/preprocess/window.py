@@ -1,7 +1,7 @@
 """The square part of a picture that an example shows, and coordinates, masks and maps taken there and back.
 
-In evaluation it is the smallest square around the picture. In training it is drawn: scaled by up to a third and cropped,
-or padded. The modality resizes it to the network's square afterwards. Pure NumPy; knows no tokens.
+In evaluation it is the smallest square around the picture. In training it is drawn: scaled by up to a third and
+cropped, or padded. The modality resizes it to the network's square afterwards. Pure NumPy; knows no tokens.
 """
 
 import dataclasses
@@ -9,6 +9,8 @@ from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
+
+from unified_io.errors import DataError
 
 _SCALES = 0.75, 1.3333
 _LEAST = 64 / 384  # the short side takes at least this part of the square, else it is cropped
@@ -40,8 +42,8 @@ class Window:
     def draw(cls, source: tuple[int, int], rng: np.random.Generator) -> Self:
         """A random square: with even odds it crops the picture or pads it, at a scale of 0.75 to 1.33.
 
-        Source: the released training preprocessing; the short side keeps a sixth of the square, as there 64 of 384
-        pixels. What is padded lies in the middle, what is cropped anywhere.
+        Source: the released training preprocessing; the short side keeps a sixth of the square, as there 64 of
+        384 pixels. What is padded lies in the middle, what is cropped anywhere.
         """
         short, long = min(source), max(source)
         factor = rng.uniform(*_SCALES)
@@ -54,14 +56,24 @@ class Window:
         return cls(tuple(source), top, left, side)
 
     def cut(self, array: Shaped[np.ndarray, "h w *c"], fill: float = 0) -> Shaped[np.ndarray, "s s *c"]:
-        """Returns the square of a picture, a mask or a map; what lies beyond the picture is `fill`."""
+        """Returns the square of a picture, a mask or a map; what lies beyond the picture is `fill`.
+
+        Raises:
+          DataError: It is of another height and width than the picture.
+        """
+        _check("picture", array, self.source)
         out = np.full((self.side, self.side, *array.shape[2:]), fill, array.dtype)
         (y, x), (rows, columns) = self._inside, self._covered
         out[y, x] = array[rows, columns]
         return out
 
     def paste(self, array: Shaped[np.ndarray, "s s *c"], fill: float = 0) -> Shaped[np.ndarray, "h w *c"]:
-        """Returns the picture of a square: inverse of `cut` where the square covers it, `fill` elsewhere."""
+        """Returns the picture of a square: inverse of `cut` where the square covers it, `fill` elsewhere.
+
+        Raises:
+          DataError: The square is of another side.
+        """
+        _check("window", array, (self.side, self.side))
         out = np.full((*self.source, *array.shape[2:]), fill, array.dtype)
         (y, x), (rows, columns) = self._inside, self._covered
         out[rows, columns] = array[y, x]
@@ -73,7 +85,7 @@ class Window:
         return self.cut(np.ones(self.source, bool))
 
     def points(self, points: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
-        """Takes points (y, x) in [0, 1] of the picture to numbers of the square; outside of it they leave [0, 1]."""
+        """Takes points (y, x) in [0, 1] of the picture to those of the square; beyond it they leave [0, 1]."""
         pixels = np.asarray(points, np.float32) * np.asarray(self.source, np.float32)
         return ((pixels - self._corner) / self.side).astype(np.float32)
 
@@ -85,13 +97,13 @@ class Window:
     def boxes(
         self, boxes: Float[np.ndarray, "n 4"]
     ) -> tuple[Float[np.ndarray, "n 4"], Bool[np.ndarray, " n"]]:
-        """Takes boxes (y1, x1, y2, x2) of the picture to the square, clipped to it, and says which have an area left."""
+        """Takes boxes (y1, x1, y2, x2) of the picture to the square, clipped to it; says which have an area left."""
         corners = np.asarray(boxes, np.float32).reshape(-1, 2, 2)
         moved = np.clip(self.points(corners), 0.0, 1.0).reshape(-1, 4)
         return moved, (moved[:, 2] > moved[:, 0]) & (moved[:, 3] > moved[:, 1])
 
     def boxes_back(self, boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
-        """Takes boxes of the square to the picture, clipped to it; inverse of `boxes` for what lies within both."""
+        """Takes boxes of the square to the picture, clipped to it; inverse of `boxes` within both."""
         corners = np.asarray(boxes, np.float32).reshape(-1, 2, 2)
         return np.clip(self.points_back(corners), 0.0, 1.0).reshape(-1, 4)
 
@@ -101,9 +113,9 @@ class Window:
 
     @property
     def _covered(self) -> tuple[slice, slice]:
-        """Rows and columns of the picture that the square covers."""
+        """Rows and columns of the picture that the square covers; none where it lies beside it."""
         return tuple(
-            slice(max(first, 0), max(0, min(first + self.side, length)))
+            slice(*np.clip((first, first + self.side), 0, length).tolist())
             for first, length in zip((self.top, self.left), self.source, strict=True)
         )
 
@@ -113,4 +125,12 @@ class Window:
         return tuple(
             slice(covered.start - first, covered.stop - first)
             for first, covered in zip((self.top, self.left), self._covered, strict=True)
+        )
+
+
+def _check(name: str, array: np.ndarray, size: tuple[int, int]) -> None:
+    if array.shape[:2] != tuple(size):
+        raise DataError(
+            f"an array [{', '.join(map(str, array.shape))}] for a {name} of {size[0]} x {size[1]} pixels; "
+            "want the same height and width"
         )

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ from unified_io.model import UnifiedIOConfig
 from unified_io.preprocess.denoisers.objective import Objective
 
 
+_FOR_JUDGES = ("meta/truth", "meta/options")  # nothing to read beside a prediction
+
+
 def registered(
     name: str,
     config: UnifiedIOConfig,
@@ -27,8 +30,8 @@ def registered(
 
     T5X asks for tasks by name, and so do the tasks of a mixture, which are registered likewise. The declared ones stay
     as they are. Asked again for the same, it returns the same name. To what a bound task gives, a copy adds its text
-    once more as `<field>_pretokenized`, one string, which is what T5X writes beside a prediction; and the metrics
-    `exact_match` and `log_likelihood` for seqio's evaluator.
+    once more as `<field>_pretokenized`, one string, which is what T5X writes beside a prediction; and for seqio's
+    evaluator the metric `log_likelihood`, and `exact_match` of a task that does not say itself how it is judged.
 
     Args:
       name: A task or mixture; its module must have been imported.
@@ -110,15 +113,25 @@ def _register(task: seqio.Task, digest: str, targets: Sequence[TargetModality]) 
         name=name,
         output_features=features,
         preprocessors=[*task.preprocessors, _readable],
-        postprocess_fn=functools.partial(_answers, fields=tuple(texts)),
-        metric_fns=[*task.metric_fns, exact_match, log_likelihood],
+        **_judging(task, tuple(texts)),
     )
     seqio.TaskRegistry.add_provider(name, copy)
 
 
+def _judging(task: seqio.Task, texts: Sequence[str]) -> dict[str, Any]:
+    """How a copy is judged: as the task says itself where it does, else by whether its text is matched."""
+    if task.postprocessor is None:
+        own = [*task.metric_fns, exact_match, log_likelihood]
+        return {"postprocess_fn": functools.partial(_answers, fields=texts), "metric_fns": own}
+    judged = functools.partial(_judged, judge=task.postprocessor)
+    return {"postprocess_fn": judged, "metric_fns": [*task.metric_fns, log_likelihood]}
+
+
 def _readable(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Adds every field of text as one string; of several answers each has a line."""
-    texts = [key for key, spec in dataset.element_spec.items() if spec.dtype == tf.string]
+    texts = [
+        key for key, spec in dataset.element_spec.items() if spec.dtype == tf.string and key not in _FOR_JUDGES
+    ]
 
     def read(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         lines = {f"{key}_pretokenized": tf.strings.reduce_join(example[key], separator="\n") for key in texts}
@@ -130,3 +143,9 @@ def _readable(dataset: tf.data.Dataset) -> tf.data.Dataset:
 def _answers(said: str, *, example: dict[str, Any], is_target: bool, fields: Sequence[str]) -> Any:
     """What a prediction is compared with: all that may be answered. A prediction stays as it is."""
     return [answer.decode() for key in fields for answer in example[key]] if is_target else said
+
+
+def _judged(said: Any, *, example: dict[str, Any], is_target: bool, judge: Callable[..., Any]) -> Any:
+    """What a task's own postprocessing makes of a prediction or an example, which it gets as `pipeline.examples` does."""
+    read = {key: pipeline.as_read(key, value) for key, value in example.items()}
+    return judge(said, example=read, is_target=is_target)

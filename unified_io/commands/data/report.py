@@ -12,7 +12,6 @@ MEANING = "measure a mixture: lengths, how full the batches of a run file become
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds what it takes besides a run file."""
     add = parser.add_argument
-    add("what", choices=("report",), help="what to do with it")
     add("mixture", metavar="MIXTURE", help="a registered task or mixture; the run file imports its module")
     add("--examples", type=int, default=2000, metavar="N", help="how many examples to measure")
     add("--split", default="train", help="a split of its sources")

@@ -1,0 +1,27 @@
+"""Mixtures of the toy world and of the real set. Importing registers them and their tasks."""
+
+import seqio
+
+import data_tasks.real
+import data_tasks.toy.tasks
+import data_tasks.toy.tasks_heard  # noqa: F401
+from data_tasks.registry import REGISTRY
+from unified_io.data.denoised import Denoised
+
+# Parts of the examples; a task that is not named has 1.
+WEIGHTS: dict[str, float] = {}
+
+_toy = {name: task for name, task in REGISTRY.items() if task.group == "toy"}
+_asked = [name for name, task in _toy.items() if not isinstance(task.form, Denoised)]
+_drawn = [name for name in _asked if REGISTRY[name].form.output == "image"]
+_heard = [name for name in _asked if REGISTRY[name].form.output == "audio"]
+
+MIXTURES = {
+    "toy_instruction": _asked,
+    "toy_pretrain": [name for name in _toy if name not in _asked],
+    "toy_pictures": _drawn,  # what the image tokenizer learns from
+    "toy_sounds": _heard,
+    "real": [name for name, task in REGISTRY.items() if task.group == "real"],
+}
+for _name, _tasks in MIXTURES.items():
+    seqio.MixtureRegistry.add(_name, [(task, WEIGHTS.get(task, 1.0)) for task in _tasks])

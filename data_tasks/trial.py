@@ -1,0 +1,136 @@
+"""A trained model on a task, between what needs no model and what no model can exceed. Knows registrations and metrics."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from data_tasks.formats.base import Format
+from data_tasks.registry import REGISTRY
+from unified_io.api import UnifiedIO
+from unified_io.data import pipeline
+from unified_io.errors import DataError, unknown
+from unified_io.evaluation.metric import Metric
+from unified_io.evaluation.stats import Score
+
+_CANDIDATES = 40  # training answers of which the best constant one is taken
+_MEDIA = ("image", "audio", "image_history", "audio_history")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+      task: Name of the task.
+      format: Class of its format.
+      metric: What it is judged by.
+      chance: Score of training answers drawn at random.
+      blind: The better of two answers that look at nothing: the best constant one of the training answers, and the
+        model's own, given the media of another example.
+      model: Score of the model with its interval.
+      ceiling: Score of the true target, written as tokens and read back.
+    """
+
+    task: str
+    format: str
+    metric: Metric
+    chance: float
+    blind: float
+    model: Score
+    ceiling: float
+
+    @property
+    def beats_blind(self) -> bool:
+        """Whether all of the model's interval lies beyond the blind score."""
+        low, high = self.model.interval
+        return low > self.blind if self.metric.best > self.metric.worst else high < self.blind
+
+
+class Trial:
+    """Judges a model on registered tasks."""
+
+    def __init__(self, model: UnifiedIO, source: Any, split: str = "test", examples: int = 200, seed: int = 0):
+        """Sets up a trial; nothing is read yet.
+
+        Args:
+          model: The model.
+          source: What the tasks are read from, as in training.
+          split: The split to judge on.
+          examples: How many of it at the most.
+          seed: Seeds whatever is drawn.
+        """
+        self._model, self._source, self._split, self._count, self._seed = model, source, split, examples, seed
+
+    def row(self, task: str) -> Row:
+        """Judges one task.
+
+        Raises:
+          ConfigError: Nobody registered it.
+          DataError: It has no metric, or a split has no example that can be used.
+        """
+        if task not in REGISTRY:
+            raise unknown("registered task", task, REGISTRY)
+        form = REGISTRY[task].form
+        if not isinstance(form, Format) or not form.metrics:
+            raise DataError(f"{task} has no metric; it is judged by its loss")
+        metric, test = form.metrics[0], self._examples(task, self._split, self._count)
+        training = self._examples(task, "train", _CANDIDATES + self._count // 2)
+        truths = [form.truth(example) for example in test]
+        candidates = [form.truth(example) for example in training[:_CANDIDATES]]
+        others = [form.truth(example) for example in training[_CANDIDATES:]]
+        scores = [metric.total([one] * len(others), others) for one in candidates]
+        best = candidates[int(np.argmax(scores) if metric.best > metric.worst else np.argmin(scores))]
+        rng = np.random.default_rng(self._seed)
+        drawn = [candidates[i] for i in rng.integers(len(candidates), size=len(truths))]
+        blind = (metric.total([best] * len(truths), truths), metric.total(self._answers(form, _swapped(test)), truths))
+        return Row(
+            task,
+            type(form).__name__,
+            metric,
+            chance=metric.total(drawn, truths),
+            blind=max(blind) if metric.best > metric.worst else min(blind),
+            model=metric.score(self._answers(form, test), truths, seed=self._seed),
+            ceiling=metric.total(self._true(form, test), truths),
+        )
+
+    def _examples(self, task: str, split: str, count: int) -> list[dict[str, Any]]:
+        config = self._model.config
+        bound = pipeline.bind(task, config.inputs, config.targets, source=self._source)
+        rows = pipeline.examples(bound, split, seed=self._seed, shuffle=split == "train")
+        found: list[dict[str, Any]] = []
+        while len(found) < count:
+            try:
+                found.append(next(rows))
+            except DataError:
+                continue
+            except StopIteration:
+                break
+        if len(found) < 2:
+            raise DataError(f"{task} has {len(found)} usable examples in {split!r}; look at it with `unified-io data show`")
+        return found
+
+    def _answers(self, form: Format, examples: Sequence[dict[str, Any]]) -> list[Any]:
+        made = self._model.generate_fields(examples, form.output, seed=self._seed)
+        return [form.parse(answer, example) for answer, example in zip(made, examples, strict=True)]
+
+    def _true(self, form: Format, examples: Sequence[dict[str, Any]]) -> list[Any]:
+        """The true targets, as far as their tokens keep them."""
+        targets = [_first(example[f"{form.output}_targets"]) for example in examples]
+        if form.output in ("image", "audio"):
+            targets = self._model.reconstruct(targets, form.output)
+        return [form.parse(target, example) for target, example in zip(targets, examples, strict=True)]
+
+
+def _first(target: Any) -> Any:
+    return target[0] if isinstance(target, list) else target
+
+
+def _swapped(examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every example with the media of the one before it; what is asked and what is true stay."""
+    fields = [f"{medium}_{kind}" for medium in _MEDIA for kind in ("inputs", "input_masks")]
+    return [
+        {**example, **{key: other[key] for key in fields if key in other}}
+        for example, other in zip(examples, [examples[-1], *examples[:-1]], strict=True)
+    ]

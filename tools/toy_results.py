@@ -1,0 +1,80 @@
+"""Judges a model of the toy world on every toy task and writes the table of docs/toy_results.md.
+
+    python tools/toy_results.py --model_dir=runs/toy --out=docs/toy_results.md
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import data_tasks.toy_mixtures  # noqa: F401  registers the tasks
+from data_tasks.registry import REGISTRY
+from data_tasks.sources.stored import Reading
+from data_tasks.trial import Row, Trial
+from unified_io import api
+from unified_io.errors import DataError
+
+
+def main() -> None:
+    """Judges task after task; what is judged is kept beside the model, and not judged again."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model_dir", required=True, help="folder of the run")
+    parser.add_argument("--out", type=Path, help="Markdown file to write the table into")
+    parser.add_argument("--examples", type=int, default=200, help="test examples a task")
+    parser.add_argument("--tasks", nargs="*", help="tasks; without, all of the toy world")
+    args = parser.parse_args()
+    model = api.from_pretrained(args.model_dir)
+    mel = next((m.mel for m in model.config.inputs if hasattr(m, "mel")), Reading().mel)
+    trial, kept = Trial(model, Reading(mel=mel), examples=args.examples), Path(args.model_dir, "toy_results.json")
+    lines = json.loads(kept.read_text()) if kept.is_file() else {}
+    for task in args.tasks or [name for name, one in REGISTRY.items() if one.group == "toy"]:
+        if task in lines:
+            continue
+        try:
+            lines[task] = _line(trial.row(task))
+        except DataError as error:
+            print(f"{task}: {error}", flush=True)
+            continue
+        print(lines[task], flush=True)
+        kept.write_text(json.dumps(lines, indent=1))
+    if args.out:
+        args.out.write_text(_page(list(lines.values()), args.examples))
+
+
+def _line(row: Row) -> str:
+    low, high = row.model.interval
+    way = "" if row.metric.best > row.metric.worst else " (less is better)"
+    return (
+        f"| {row.format} | {row.task} | {row.metric.name}{way} | {row.chance:.3f} | {row.blind:.3f} | "
+        f"{row.model.score:.3f} [{low:.3f}, {high:.3f}] | {row.ceiling:.3f} | {'yes' if row.beats_blind else 'no'} |"
+    )
+
+
+def _page(lines: list[str], examples: int) -> str:
+    beaten = sum(line.endswith("yes |") for line in lines)
+    return "\n".join(
+        [
+            "# Toy results",
+            "",
+            "One tiny model on every format of the toy world, judged on the honest split: shapes, colours and wordings that",
+            f"were never met together in training, up to {examples} examples a task. Chance is a training answer drawn at",
+            "random; blind is the better of the best constant answer and the model's own on the media of another example;",
+            "the ceiling is the true target, written as tokens and read back. Brackets are 95 % bootstrap intervals.",
+            "",
+            "```sh",
+            "unified-io train --gin_file=gin_configs/run/toy.gin --model_dir=runs/toy",
+            "python tools/toy_results.py --model_dir=runs/toy --out=docs/toy_results.md",
+            "```",
+            "",
+            "| format | task | metric | chance | blind | model | ceiling | beats blind |",
+            "|---|---|---|---|---|---|---|---|",
+            *lines,
+            "",
+            f"The model is beyond the blind score, interval and all, on {beaten} of {len(lines)} tasks.",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
