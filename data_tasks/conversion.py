@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from data_tasks.findings import Findings, Wrong
 from data_tasks.sources.media import content
 from data_tasks.sources.record import CANONICAL
 from data_tasks.sources.records import Records
 from data_tasks.sources.stored import Context
-from data_tasks.validation import Checked, Findings, Progress, Wrong, checkers
+from data_tasks.validation import Checked, Progress, checkers
 from unified_io.errors import DataError
 
 MEDIA = ("image", "mel")  # kinds whose files are kept as they are, for a mapping to read

@@ -82,7 +82,7 @@ def show(
     sounds = sounds_of(model) if training else Reading().mel
     judge = getattr(REGISTRY.get(name), "form", None)
     items = tuple(_item(example, judge, sounds) for example in examples)
-    text = "What is covered in orange is hidden from the encoder. Boxes of the target are dashed."
+    text = "Orange is hidden from the encoder. Boxes of the target are dashed, those of the prompt are not."
     left_out = "".join(f"\n\nLeft out: {reason}" for reason in bad)
     parts = (Gallery("", items, f"The first {len(items)} examples of {split}, seed {seed}."),)
     page, _ = write(Report(name, _about(name), (Section("Examples", text + left_out, parts),)), folder)
@@ -134,9 +134,10 @@ def _read(examples: Iterator[dict[str, Any]], count: int) -> tuple[list[dict[str
 
 
 def _item(example: Mapping[str, Any], judge: Any, sounds: MelConfig) -> Item:
-    boxes = panels.boxes(example.get("text_targets"), truth=True)
+    asked = tuple(dataclasses.replace(box, label="") for box in panels.boxes(example.get("text_inputs")))
+    wanted = panels.boxes(example.get("text_targets"), truth=True)
     return Item(
-        panels.inputs(example, sounds, boxes),
+        panels.inputs(example, sounds, asked + wanted),
         panels.targets(example, sounds),
         caption="; ".join(filter(None, [str(example.get("meta/id", "")), _judged(judge, example)])),
     )

@@ -1,4 +1,4 @@
-"""Made-up media for the sample records of registrations: a picture, a sound, a clip or names, by the ending of its file."""
+"""Made-up files for the sample records of registrations: a picture, a sound, a clip or names, by their ending."""
 
 import io
 import zlib
@@ -63,8 +63,22 @@ def names(name: str) -> bytes:
     return "".join(f"made-up class {number}\n" for number in range(_NAMES)).encode()
 
 
+def flow(name: str) -> bytes:
+    """Returns an optical flow of 24 x 32 pixels as a .flo file."""
+    moved = np.random.default_rng(zlib.crc32(name.encode())).uniform(-3, 3, (HEIGHT, WIDTH, 2))
+    return b"PIEH" + np.array([WIDTH, HEIGHT], "<i4").tobytes() + moved.astype("<f4").tobytes()
+
+
+def camera(name: str) -> bytes:
+    """Returns where a camera stands that looks at the origin, the 3 x 4 matrix from the world to it, as .npy."""
+    rng, file = np.random.default_rng(zlib.crc32(name.encode())), io.BytesIO()
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    np.save(file, np.concatenate([turn, [[0.0], [0.0], [rng.uniform(1.5, 2.2)]]], axis=1))
+    return file.getvalue()
+
+
 _MAKERS = {".jpg": picture, ".jpeg": picture, ".png": picture, ".wav": tone, ".flac": tone, ".mp3": tone}
-_MAKERS[".txt"] = names
+_MAKERS |= {".ppm": picture, ".txt": names, ".flo": flow, ".npy": camera}
 _MAKERS |= dict.fromkeys((".mp4", ".avi", ".webm", ".mkv", ".mov"), clip)
 
 

@@ -12,6 +12,7 @@ from data_tasks.formats.caption import Caption
 from data_tasks.formats.dense import DenseMap
 from data_tasks.formats.draw import Draw
 from data_tasks.formats.patches import PastedPatches
+from data_tasks.formats.qa import Question
 from data_tasks.formats.tag import Tag
 from data_tasks.formats.transcribe import Transcribe
 from data_tasks.registry import register
@@ -19,7 +20,6 @@ from data_tasks.sources.made import Made
 from data_tasks.sources.mapping import Constant
 from data_tasks.sources.stored import Make
 from data_tasks.toy import docstrings, handwriting, photos, spoken_digits
-from data_tasks.toy.asking import AskOfAll
 from unified_io.data.denoised import Denoised
 
 HANDS = "UCI handwritten digits in scikit-learn: `pip install scikit-learn`"
@@ -90,7 +90,7 @@ add(
     handwriting.sheet,
     handwriting.SHEETS,
     {"image": "image", "question": "question", "answers": "answers"},
-    AskOfAll("qa_number", ("image",), "number"),
+    Question("qa_number", ("image",), "number", whole=True),
     HANDS,
 )
 

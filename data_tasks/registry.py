@@ -8,11 +8,14 @@ import seqio
 
 from data_tasks.formats.base import ABOUT, Format, preprocessor, unpacked
 from data_tasks.sources.stored import Make, Mapped, Record, Stored
+from data_tasks.sources.tfds import Tfds
 from unified_io.data.denoised import Denoised
 from unified_io.data.pipeline import output_features
 from unified_io.errors import ConfigError
+from unified_io.evaluation.judge import Judged
 
 # seqio wants the tasks of a mixture to declare the same; they get all fields of a configuration when they are bound.
+_BUFFER = 256  # examples of a builder, whose files alone come in an order of their own; others are drawn by number
 GIVEN_BY_ALL = ("text_inputs", *ABOUT)
 
 
@@ -97,22 +100,12 @@ def add(registration: Registration) -> Registration:
         source=registration.source,
         preprocessors=[unpacked(form) if denoised else preprocessor(form, registration.name)],
         output_features=output_features(GIVEN_BY_ALL),
-        postprocess_fn=None if denoised else postprocessor(form),
+        shuffle_buffer_size=_BUFFER if isinstance(getattr(registration.source, "stored", None), Tfds) else None,
+        postprocess_fn=None if denoised else Judged(form),
         metric_fns=[] if denoised else [seqio_metric(form)],
     )
     REGISTRY[registration.name] = registration
     return registration
-
-
-def postprocessor(form: Format) -> Callable[..., Any]:
-    """Makes seqio's `postprocess_fn` of a format: answers and truths in the form that its metrics compare."""
-
-    def postprocess(
-        answer: Any, example: Mapping[str, Any] | None = None, is_target: bool = False, **_: Any
-    ) -> Any:
-        return form.truth(example or {}) if is_target else form.parse(answer, example or {})
-
-    return postprocess
 
 
 def seqio_metric(form: Format) -> Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]:

@@ -59,8 +59,10 @@ class StagedJob:
 
     def _prepared(self) -> TrainJob:
         """The stage that trains the model, with all that the others leave it."""
-        names = tuple(self.tokenizers.jobs)
-        return dataclasses.replace(self.training, initial_params=params_in(self._kept, names))
+        job, names = self.training, tuple(self.tokenizers.jobs)
+        return dataclasses.replace(
+            job, optimizer=job.optimizer.over(job.total_steps), initial_params=params_in(self._kept, names)
+        )
 
     def _budgets(self, job: TrainJob) -> Any:
         """A shape for the mixture: the same for the same data, whenever the run goes on."""

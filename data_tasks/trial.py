@@ -1,4 +1,4 @@
-"""A trained model on a task, between what needs no model and what no model can exceed. Knows registrations and metrics."""
+"""A trained model on a task, between what needs no model and what no model can exceed. Knows registrations."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -108,7 +108,9 @@ class Trial:
             except StopIteration:
                 break
         if len(found) < 2:
-            raise DataError(f"{task} has {len(found)} usable examples in {split!r}; look at it with `unified-io data show`")
+            raise DataError(
+                f"{task} has {len(found)} usable examples in {split!r}; look at it with `unified-io data show`"
+            )
         return found
 
     def _answers(self, form: Format, examples: Sequence[dict[str, Any]]) -> list[Any]:

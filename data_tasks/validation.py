@@ -9,26 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_tasks.files import of_file, own_names, renamed
+from data_tasks.findings import Findings, Wrong
 from data_tasks.formats.base import Format
 from data_tasks.registry import REGISTRY, Registration
 from data_tasks.sources.record import CANONICAL, checked
 from data_tasks.sources.stored import Context, Make, Mapped, Reading, Record, Stored, find
 from data_tasks.sources.tar import TarShards
 from unified_io.errors import ConfigError, DataError, unknown
-from unified_io.reliability.table import table
 
 Progress = Callable[[int], Callable[[int], None]]
 """(how many there are) -> a function of how many are done."""
 _FIELD = re.compile(r"field (\w+)")
-
-
-class Wrong(NamedTuple):
-    """One thing that is wrong; a record or field of "" is all of it."""
-
-    file: str
-    record: str
-    field: str
-    reason: str
 
 
 class Checked(NamedTuple):
@@ -37,28 +28,6 @@ class Checked(NamedTuple):
     record: Record
     raw: dict[str, Any]
     wrong: list[Wrong]
-
-
-@dataclasses.dataclass(frozen=True)
-class Findings:
-    """What became of the records of a file."""
-
-    records: int
-    errors: tuple[Wrong, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns it as JSON values."""
-        return {"records": self.records, "errors": [error._asdict() for error in self.errors]}
-
-    def as_text(self, most: int = 50) -> str:
-        """Returns a line an error, `most` of them."""
-        if not self.errors:
-            return f"{self.records} records, all of them right"
-        lines = [Wrong._fields, *self.errors[:most]]
-        more = len(self.errors) - most
-        wrong = len({(error.file, error.record) for error in self.errors})
-        last = f"{wrong} of {self.records} records are wrong" + (f"; {more} more errors" if more > 0 else "")
-        return f"{table(lines)}\n{last}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,11 +145,14 @@ def validate(path: Path, name: str | None, progress: Progress) -> Findings:
     """
     count, errors = 0, []
     for checker in checkers(path, name):
-        tell = progress(len(checker))
-        for examples in checker:
-            errors += [wrong for example in examples for wrong in example.wrong]
-            count += 1
-            tell(count)
+        try:
+            tell = progress(len(checker))
+            for examples in checker:
+                errors += [wrong for example in examples for wrong in example.wrong]
+                count += 1
+                tell(count)
+        except DataError as error:  # of the whole file, such as that it is not there or is cut off
+            errors.append(Wrong(checker.file, "", "", _reason(error)))
     return Findings(count, tuple(errors))
 
 

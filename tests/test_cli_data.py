@@ -19,6 +19,7 @@ from data_tasks.sources.lines import Lines
 from data_tasks.sources.mapping import Boxes, Constant, Picture
 from data_tasks.sources.records import Records
 from data_tasks.sources.stored import Mapped, Reading
+from tests.tiny import MEL, tiny_config
 from unified_io import cli
 
 SAMPLE = [{"file": "1.png", "kind": "rose", "box": [[1, 2, 3, 4]], "h": 8, "w": 8}]
@@ -120,6 +121,17 @@ def test_a_page_shows_what_the_model_sees(command, roses, tmp_path):
 def test_a_page_of_made_up_records_needs_no_data(command, tmp_path):
     assert command("show", "cli_kind", "--sample", "--out", "page")[0] == 0
     assert "rose" in (tmp_path / "page" / "report.html").read_text()
+
+
+def test_a_run_file_says_what_is_read_and_by_which_model(command, roses, monkeypatch, tmp_path):
+    training = types.SimpleNamespace(model=tiny_config(), source=Reading("elsewhere", MEL), objective=None)
+    monkeypatch.setattr(cli, "_build", lambda args: types.SimpleNamespace(training=training))
+    flags = ("cli_kind", "--gin_file=x.gin", "--out", "page")
+    code, _, complaint = command("show", *flags)
+    assert code == 2 and "elsewhere" in complaint
+    training.source = Reading(str(roses.parent), MEL)
+    assert command("show", *flags)[0] == 0
+    assert "roses train 5" in (tmp_path / "page" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ _ABOUT: dict[str, Any] = {
 }
 
 for _name, _form in (
-    ("coco_caption", Caption("caption")),
+    ("coco_caption", Caption("caption_image")),
     ("coco_caption_rules", RuledCaption("caption_rules")),
 ):
     register(

@@ -1,20 +1,16 @@
-"""Open Images: its boxes, relations and narratives as all tasks read them, and what is asked of its pictures in words."""
+"""Open Images: its boxes and the names of its classes as all tasks read them, and its localised narratives."""
 
 import functools
-from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from data_tasks.formats.caption import Caption
 from data_tasks.formats.caption_augmented import RuledCaption
-from data_tasks.formats.region import RegionText
-from data_tasks.formats.relation import Relate
 from data_tasks.registry import register
-from data_tasks.sources import mapping
 from data_tasks.sources.lines import Lines
 from data_tasks.sources.mapping import Boxes, ClassFile, Picture
-from data_tasks.sources.stored import Context, Make, Record
+from data_tasks.sources.stored import Make, Record
 from data_tasks.sources.tfds import Tfds
 
 NAMES = "class_names.txt"
@@ -69,14 +65,22 @@ OBJECT_SAMPLE = [
     _picture(_thing(12, 0.2, 0.2, 0.8, 0.9), _thing(30, 0.0, 0.0, 0.5, 0.4)),
 ]
 
+
+@functools.cache
+def _numbers() -> dict[str, int]:
+    """The code of a class, such as /m/011k07 -> its number among those that have boxes."""
+    codes = tfds.core.tfds_path("object_detection/open_images_classes_boxable.txt").read_text().split()
+    return {code: number for number, code in enumerate(codes)}
+
+
 _NARRATIVES = Lines("open_images_narratives", "open_images_{split}_captions.jsonl")
 _NARRATED = {
     "stored": _NARRATIVES,
     "group": "captioning",
     "dataset": "Open Images localised narratives",
     "splits": {"train": "train_v6", "validation": "validation"},
-    "obtain": "google.github.io/localized-narratives; its files of a split joined; pictures of Open Images in train_v6 and "
-    "validation",
+    "obtain": "google.github.io/localized-narratives; its files of a split joined; "
+    "pictures of Open Images in train_v6 and validation",
     "size": 507_444,
     "media": [f"{split}/{name}.jpg" for split in ("train_v6", "validation") for name in ("0a1", "0a2")],
     "sample": [
@@ -96,7 +100,7 @@ _NARRATED = {
 }
 
 for _name, _form in (
-    ("open_images_narrative", Caption("caption")),
+    ("open_images_narrative", Caption("caption_image")),
     ("open_images_narrative_rules", RuledCaption("caption_rules")),
 ):
     register(
@@ -105,77 +109,3 @@ for _name, _form in (
         form=_form,
         **_NARRATED,
     )
-
-register(
-    "open_images_region_class",
-    group="region_classification",
-    dataset="Open Images",
-    stored=OBJECTS,
-    fields=OBJECT_FIELDS,
-    form=RegionText("region_class"),
-    splits=SPLITS,
-    keep=has_objects,
-    each=single,
-    obtain=OBTAIN,
-    size=BOXED,
-    sample=OBJECT_SAMPLE,
-    media=MEDIA,
-)
-
-
-@functools.cache
-def _numbers() -> dict[str, int]:
-    """The code of a class, such as /m/011k07 -> its number among those that have boxes."""
-    codes = tfds.core.tfds_path("object_detection/open_images_classes_boxable.txt").read_text().split()
-    return {code: number for number, code in enumerate(codes)}
-
-
-def _pair(record: Record) -> list[Record]:
-    """Returns a row with the numbers of its classes; none where what stands second is no class, as in "is wooden"."""
-    labels = [_numbers().get(record[f"LabelName{place}"]) for place in (1, 2)]
-    return [] if None in labels else [record | {"labels": labels}]
-
-
-def _two_boxes(record: Record, context: Context) -> Any:
-    sides = [
-        [float(record[f"{side}{place}"]) for side in ("XMin", "YMin", "XMax", "YMax")] for place in (1, 2)
-    ]
-    return mapping.boxes(sides, "xyxy")
-
-
-def _row(image: str, first: str, said: str, second: str) -> Record:
-    box = {
-        "XMin1": 0.1,
-        "XMax1": 0.5,
-        "YMin1": 0.1,
-        "YMax1": 0.9,
-        "XMin2": 0.4,
-        "XMax2": 0.9,
-        "YMin2": 0.3,
-        "YMax2": 0.8,
-    }
-    return {"ImageID": image, "LabelName1": first, "LabelName2": second, **box, "RelationshipLabel": said}
-
-
-register(
-    "open_images_relation",
-    group="relationship",
-    dataset="Open Images, visual relationships",
-    stored=Lines("open_images", "oidv6-{split}-annotations-vrd.csv"),
-    fields={
-        "image": Picture("ImageID", "{split}", name="{}.jpg"),
-        "boxes": _two_boxes,
-        "names": ClassFile("labels", NAMES),
-        "relations": lambda record, context: [[0, record["RelationshipLabel"].replace("_", " "), 1]],
-    },
-    form=Relate("relation_pair", ask="pair"),
-    each=_pair,
-    obtain="storage.googleapis.com/openimages/web, its table of visual relationships; pictures in train and validation",
-    size=374_768,
-    sample=[
-        _row("0a1", "/m/011k07", "is", "/m/wooden"),
-        _row("0a1", "/m/011k07", "inside_of", "/m/012074"),
-        _row("0a2", "/m/01226z", "holds", "/m/0120dh"),
-    ],
-    media=[NAMES, *(f"{split}/{name}.jpg" for split in ("train", "validation") for name in ("0a1", "0a2"))],
-)

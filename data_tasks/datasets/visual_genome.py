@@ -1,14 +1,10 @@
-"""Visual Genome: its objects, relations, regions and questions as all tasks read them, and what is asked in words."""
+"""Visual Genome: its objects, relations, regions and questions, as all tasks read them."""
 
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from data_tasks.formats.qa import Question
-from data_tasks.formats.region import RegionText
-from data_tasks.formats.relation import Relate
-from data_tasks.registry import register
 from data_tasks.sources import mapping
 from data_tasks.sources.mapping import Picture
 from data_tasks.sources.parquet import Parquet
@@ -155,54 +151,3 @@ QUESTION_SAMPLE = _sample(
 )
 
 ABOUT: dict[str, Any] = {"dataset": "Visual Genome", "splits": SPLITS, "obtain": OBTAIN, "media": MEDIA}
-
-register(
-    "vg_region_class",
-    group="region_classification",
-    stored=OBJECTS,
-    fields=OBJECT_FIELDS,
-    form=RegionText("region_class"),
-    each=named,
-    size=IMAGES,
-    sample=OBJECT_SAMPLE,
-    **ABOUT,
-)
-register(
-    "vg_region_caption",
-    group="region_captioning",
-    stored=REGIONS,
-    fields=REGION_FIELDS,
-    form=RegionText("region_phrase", of="phrase"),
-    each=told,
-    size=IMAGES,
-    sample=REGION_SAMPLE,
-    **ABOUT,
-)
-register(
-    "vg_qa",
-    group="vqa",
-    stored=QUESTIONS,
-    fields=QUESTION_FIELDS,
-    form=Question("qa"),
-    each=asked,
-    size=1_445_322,
-    sample=QUESTION_SAMPLE,
-    **ABOUT,
-)
-
-for _name, _ask in (
-    ("vg_relation", "object"),
-    ("vg_relation_boxes", "pair"),
-    ("vg_relation_phrases", "phrases"),
-):
-    register(
-        _name,
-        group="relationship",
-        stored=RELATIONS,
-        fields=RELATION_FIELDS,
-        form=Relate(f"relation_{_ask}", ask=_ask),
-        each=joined,
-        size=IMAGES,
-        sample=RELATION_SAMPLE,
-        **ABOUT,
-    )

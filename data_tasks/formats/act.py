@@ -25,7 +25,8 @@ class Act(Format):
     """Says what to do, given what is seen and the goal, which stands in the slot {goal}.
 
     The last of `images` is the current one, and the action of its place in `actions` is the target. Earlier ones, and
-    `states` where the source has them, stand in the slot {history}. A program sees the first picture only.
+    `states` where the source has them, stand in the slot {history}. A program sees the first picture only. Pictures are
+    shown whole: where things lie in them is where they lie in the world.
 
         {history}   <image_history_1> ( x z yaw ) left <image_input> ( x z yaw )
         words       forward
@@ -78,7 +79,7 @@ class Act(Format):
             truth, answer = self._next(raw)
         about = judged(raw, truth, list(raw.get("classes") or []) if self.space == "words" else None)
         texts = {"text_inputs": self.ask(raw, rng, **slots), "text_targets": answer}
-        return about | seen({**raw, "images": shown}, ("video",), rng) | texts
+        return about | seen({**raw, "images": shown}, ("video",), rng, whole=True) | texts
 
     def parse(self, answer: str, example: Mapping[str, Any]) -> Any:
         if self.space == "program":

@@ -24,9 +24,11 @@ class Choose(Format):
 
     Attributes:
       media: What the question is about, names of `medium.MEDIA`; none for questions about words alone.
+      whole: Whether pictures are shown whole in training too, for what asks for all of them, such as how many.
     """
 
     media: tuple[str, ...] = ("image",)
+    whole: bool = False
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -49,7 +51,7 @@ class Choose(Format):
             "text_inputs": self.ask(raw, rng, question=question, options="; ".join(options)),
             "text_targets": raw["name"],
         }
-        return judged(raw, raw["name"], options) | seen(raw, self.media, rng) | texts
+        return judged(raw, raw["name"], options) | seen(raw, self.media, rng, whole=self.whole) | texts
 
     def parse(self, answer: Any, example: Mapping[str, Any]) -> str:
         return nearest(answer, self.options(example))

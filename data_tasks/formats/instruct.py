@@ -31,6 +31,7 @@ class Instruct(Format):
         turn before it is the instruction, and of earlier ones the oldest are cut.
       room: Characters of instruction and context together, and of the response. 2,000 are some 500 tokens of English.
         Longer instructions and responses are left out.
+      whole: Whether pictures are shown whole in training too, for what asks for all of them, such as how many.
 
     Source: the released preprocessing, which cuts contexts and leaves out what is too long of other instructions.
     """
@@ -38,6 +39,7 @@ class Instruct(Format):
     media: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     room: int = 2000
+    whole: bool = False
 
     def __post_init__(self):
         for name in self.extra:
@@ -77,7 +79,7 @@ class Instruct(Format):
         content = {"instruction": instruction} | ({"context": context} if context else {})
         asked = dataclasses.replace(self, prompts=f"{self.prompts}_{self.extra[0]}") if context else self
         texts = {"text_inputs": asked.ask(raw, rng, **content), "text_targets": response}
-        return judged(raw, [response]) | seen(raw, self.media, rng) | texts
+        return judged(raw, [response]) | seen(raw, self.media, rng, whole=self.whole) | texts
 
     def parse(self, answer: Any, example: Mapping[str, Any]) -> str:
         return answer.strip()

@@ -29,11 +29,13 @@ MEDIA = {
     "video": _FRAMES,
     "middle": _FRAMES,
     "pictures": _FRAMES,
+    "earlier": Medium(("image",), ("image_history_inputs",)),
     "audio": Medium(("audio",), ("audio_inputs",)),
     "sounds": Medium(("audio", "audio_history"), ("audio_inputs", "audio_history_inputs")),
 }
 """A picture; frames, the last of them current; frames, the middle one current, as questions about videos have them;
-pictures of their own sizes, the last one current; a sound; a sound and the segments before it."""
+pictures of their own sizes, the last one current; a picture seen before, none being current; a sound; a sound and the
+segments before it."""
 
 
 def read(media: tuple[str, ...]) -> tuple[str, ...]:
@@ -54,7 +56,13 @@ def told(media: tuple[str, ...]) -> tuple[str, ...]:
     return "text_inputs", *dict.fromkeys(fields), "text_targets", *JUDGED
 
 
-def seen(raw: Raw, media: tuple[str, ...], rng: np.random.Generator, through: Window | None = None) -> Fields:
+def seen(
+    raw: Raw,
+    media: tuple[str, ...],
+    rng: np.random.Generator,
+    through: Window | None = None,
+    whole: bool = False,
+) -> Fields:
     """Fills the fields of media; a drawn window frames all frames of a video alike.
 
     Args:
@@ -62,14 +70,18 @@ def seen(raw: Raw, media: tuple[str, ...], rng: np.random.Generator, through: Wi
       media: Names of MEDIA.
       rng: Draws the window.
       through: The window, where the format has drawn it already.
+      whole: Whether to show pictures whole in training too.
 
     Raises:
       DataError: A video has no frame, or frames of several sizes.
     """
+    raw = {**raw, "training": False} if whole else raw
     fields: Fields = {}
     for medium in media:
         if medium == "image":
             fields |= look(raw["image"], through or window(raw, rng))
+        elif medium == "earlier":
+            fields["image_history_inputs"] = [(through or window(raw, rng)).cut(raw["image"])]
         elif medium in ("audio", "sounds"):
             fields["audio_inputs"] = raw["audio"]
             if medium == "sounds":

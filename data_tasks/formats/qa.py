@@ -29,10 +29,12 @@ class Question(Format):
       media: What the question is about, names of `medium.MEDIA`; none for questions about words alone.
       style: "short"; a "sentence"; a "number", written in digits; a "rationale": the answer, "because" and why, which
         the answers of the source hold already.
+      whole: Whether pictures are shown whole in training too, for what asks for all of them, such as how many.
     """
 
     media: tuple[str, ...] = ("image",)
     style: str = "short"
+    whole: bool = False
 
     def __post_init__(self):
         if self.style not in STYLES:
@@ -57,7 +59,7 @@ class Question(Format):
             raise DataError(f"field answers holds no {self.style} answer: {raw['answers']}")
         targets = answers if raw.get("training", True) else _commonest(answers)
         texts = {"text_inputs": self.ask(raw, rng, question=question), "text_targets": targets}
-        return judged(raw, answers) | seen(raw, self.media, rng) | texts
+        return judged(raw, answers) | seen(raw, self.media, rng, whole=self.whole) | texts
 
     def parse(self, answer: Any, example: Mapping[str, Any]) -> str:
         return self._written(answer)

@@ -164,23 +164,30 @@ def compressed(counts: Sequence[int]) -> str:
 
 
 def polygons(shape: Any, height: int, width: int) -> Bool[np.ndarray, "h w"]:
-    """Fills polygons [[x1, y1, x2, y2, …], …] in pixels: what is in any of them is inside.
+    """Fills polygons [[x1, y1, x2, y2, …], …] in pixels: a pixel is inside if its centre is in any of them.
 
     Raises:
       DataError: One has fewer than three corners, or a corner is not two finite numbers.
     """
-    from PIL import Image, ImageDraw
-
-    canvas = Image.new("1", (width, height))
-    draw = ImageDraw.Draw(canvas)
+    drawn = np.zeros((height, width), bool)
     for corners in shape:
         flat = np.asarray(corners, np.float64).ravel()
         if len(flat) < 6 or len(flat) % 2 or not np.isfinite(flat).all():
             raise DataError(f"a polygon of {len(flat)} numbers; want x and y of three or more corners")
-        # A pixel's centre is at a half; Pillow counts pixels by their centres.
-        points = np.clip(flat, -1.0, max(height, width) + 1.0).reshape(-1, 2) - 0.5
-        draw.polygon(list(map(tuple, points.tolist())), fill=1)
-    return np.array(canvas, bool)
+        drawn |= _filled(flat.reshape(-1, 2), height, width)
+    return drawn
+
+
+def _filled(corners: Float[np.ndarray, "n 2"], height: int, width: int) -> Bool[np.ndarray, "h w"]:
+    """One polygon: along a row it begins and ends where the row meets an edge."""
+    turns = np.zeros((height, width + 1), np.int32)
+    rows = np.arange(height) + 0.5
+    for (x, y), (next_x, next_y) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        met = np.flatnonzero((y <= rows) != (next_y <= rows))
+        if len(met):
+            places = x + (rows[met] - y) * (next_x - x) / (next_y - y)
+            np.add.at(turns, (met, np.clip(np.ceil(places - 0.5), 0, width).astype(int)), 1)
+    return np.cumsum(turns, axis=1)[:, :width] % 2 == 1
 
 
 def read_flow(value: Any) -> Float[np.ndarray, "h w 2"]:

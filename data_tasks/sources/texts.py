@@ -170,3 +170,17 @@ def _names(path: Path) -> Mapping[str, str]:
         raise DataError(f"the names in {path} can not be read: {error}") from error
     pairs = given.items() if isinstance(given, dict) else enumerate(given)
     return {str(key): text(name).strip() for key, name in pairs}
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+    """All names of a file of classes, as `ClassFile` reads them: a closed set.
+
+    Attributes:
+      file: The file, below the dataset's folder.
+    """
+
+    file: str
+
+    def __call__(self, record: Record, context: Context) -> list[str]:
+        return list(_names(inside(context.folder, "", self.file)).values())

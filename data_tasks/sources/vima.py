@@ -5,6 +5,7 @@ NPZ files of the same names.
 """
 
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from data_tasks.sources.shards import Stamp, stamp
 from data_tasks.sources.stored import Record, Stored
 from unified_io.errors import DataError
 
@@ -67,6 +69,11 @@ def _folders(folder: Path) -> list[Path]:
         raise DataError(
             f"no folder {folder}; get VIMA's trajectories, one folder each, and convert their pickles"
         )
+    return _listed(folder, stamp(folder))
+
+
+@functools.lru_cache(maxsize=16)
+def _listed(folder: Path, stamp: Stamp) -> list[Path]:
     return sorted((path for path in folder.iterdir() if path.is_dir()), key=_number)
 
 

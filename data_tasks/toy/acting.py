@@ -9,7 +9,6 @@ import numpy as np
 
 from data_tasks.formats.act import Act
 from data_tasks.formats.base import Fields, Raw
-from data_tasks.formats.medium import seen
 from data_tasks.toy import agent, arm, arm_plan, reach
 from unified_io.evaluation.metric import Mean, Metric
 
@@ -47,10 +46,7 @@ SUCCESS = {
 
 @dataclasses.dataclass(frozen=True)
 class Run(Act):
-    """An `Act` whose answer is run in the world that it was asked in; reads the raw field `world`.
-
-    Pictures are shown whole: where things lie in them is where they lie in the world.
-    """
+    """An `Act` whose answer is run in the world that it was asked in; reads the raw field `world`."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -63,10 +59,8 @@ class Run(Act):
 
     def __call__(self, raw: Raw, rng: np.random.Generator) -> Fields:
         fields = super().__call__(raw, rng)
-        shown = raw["images"][:1] if self.space == "program" else raw["images"][-self.frames :]
-        whole = seen({**raw, "images": shown, "training": False}, ("video",), rng)
         truth = {"truth": json.loads(fields["meta/truth"]), "world": raw["world"]}
-        return fields | whole | {"meta/truth": json.dumps(truth)}
+        return fields | {"meta/truth": json.dumps(truth)}
 
 
 @dataclasses.dataclass(frozen=True)

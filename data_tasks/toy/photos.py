@@ -146,7 +146,7 @@ def _photo(file: str) -> Float[np.ndarray, "h w 3"]:
 
 @functools.lru_cache(maxsize=1)
 def _faces() -> Float[np.ndarray, "200 25 25"]:
-    return np.load(_folder() / "lfw_subset.npy", allow_pickle=False).astype(np.float32)
+    return np.load(_folder() / "lfw_subset.npy").astype(np.float32)
 
 
 def _folder() -> Path:

@@ -116,7 +116,7 @@ def board(split: Split, rng: np.random.Generator, size: int) -> Record:
     """A board, the boxes of its words, and what they say."""
     state = split.draw(rng, board=True, count=(1, 1) if split.must else (0, 0))
     picture = render(state, size)
-    words = list(state.board.words)
+    words = [*state.board.words] if state.board else []
     found = truth.masks(picture.ids, [BOARD + 1 + number for number in range(len(words))])
     return {"image": picture.image, "boxes": truth.boxes(found), "phrases": words, "world": world(state)}
 

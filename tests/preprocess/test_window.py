@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unified_io.errors import DataError
@@ -44,6 +44,7 @@ def test_the_smallest_square_has_the_picture_in_its_middle():
     np.testing.assert_allclose(window.boxes(np.array([[0, 0, 1, 1]]))[0], [[0.25, 0, 0.75, 1]])
 
 
+@settings(deadline=None)
 @given(windows())
 def test_what_is_cut_is_pasted_back(window):
     picture = np.random.default_rng(0).uniform(0.1, 1, (*window.source, 3))
@@ -56,6 +57,7 @@ def test_what_is_cut_is_pasted_back(window):
     assert window.real.sum() == inside.sum()
 
 
+@settings(deadline=None)
 @given(windows(), st.integers(0, 2**32 - 1))
 def test_boxes_and_points_come_back(window, seed):
     rng = np.random.default_rng(seed)
@@ -71,6 +73,7 @@ def test_boxes_and_points_come_back(window, seed):
     assert (moved >= 0).all() and (moved <= 1).all()
 
 
+@settings(deadline=None)
 @given(windows(), st.integers(0, 2**32 - 1))
 def test_a_mask_and_its_box_stay_together(window, seed):
     """The box of an object covers its pixels on the cut picture, and no more than a pixel around them."""
@@ -88,6 +91,7 @@ def test_a_mask_and_its_box_stay_together(window, seed):
         np.testing.assert_allclose(moved * window.side, tight, atol=1e-2)
 
 
+@settings(deadline=None)
 @given(windows())
 def test_a_pixel_is_found_where_its_point_says(window):
     picture = np.arange(window.source[0] * window.source[1]).reshape(window.source)
@@ -97,6 +101,7 @@ def test_a_pixel_is_found_where_its_point_says(window):
     np.testing.assert_array_equal(window.cut(picture)[y, x], picture[tuple(inside.T)])
 
 
+@settings(deadline=None)
 @given(SIZES, st.integers(0, 2**32 - 1))
 def test_a_drawn_window_shows_much_and_is_drawn_again_alike(source, seed):
     window = Window.draw(source, np.random.default_rng(seed))

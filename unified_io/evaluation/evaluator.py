@@ -15,7 +15,8 @@ from unified_io.evaluation import stats
 from unified_io.evaluation.fingerprint import Fingerprint
 from unified_io.evaluation.judge import Judge, Model, judge_of
 from unified_io.evaluation.kind import is_blank
-from unified_io.evaluation.metric import Mean, Metric
+from unified_io.evaluation.ledger import Ledger, Shown
+from unified_io.evaluation.metric import Metric
 from unified_io.evaluation.predictions import Predictions, plain
 from unified_io.evaluation.provenance import Provenance
 
@@ -23,18 +24,8 @@ TOGETHER = (
     32  # examples of one call of the model; what is drawn for an example depends on its place among them
 )
 _MOST_BAD = 0.05  # of the examples may be unreadable, once a hundred were read
-_SHOWN = 12
 
 Tell = Callable[[int], None]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Shown:
-    """One example for the gallery: its fields, the raw answer, and its scores by metric."""
-
-    example: Mapping[str, Any]
-    answer: Any
-    scores: Mapping[str, float]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,7 +111,7 @@ class Evaluator:
         target = config.target(judge.output)
         run = {"split": self.split, "decoding": plain(self.decoding), "weights": self.weights}
         kept = Predictions(self.folder / name, target, run)
-        ledger = _Ledger(judge, self.count)
+        ledger = Ledger(judge, self.count)
         provenance = Provenance(f"{name}, {self.split}", judge, plain(self.decoding), config)
         for start, examples in _chunks(reader, TOGETHER):
             where = range(start, start + len(examples))
@@ -194,47 +185,6 @@ class _Reader:
     def why(self) -> str:
         """Says why there may be no example."""
         return f"the first that can not be read: {self.bad[0]}" if self.bad else "look at its source"
-
-
-class _Ledger:
-    """Adds up what answers score; keeps of an example only what its metrics need."""
-
-    def __init__(self, judge: Judge, count: int):
-        self._judge, self._step = judge, max(1, count // _SHOWN)
-        self._means = [metric for metric in judge.metrics if isinstance(metric, Mean)]
-        self._values: dict[str, list[float]] = {metric.name: [] for metric in self._means}
-        self._pairs: list[tuple[Any, Any]] = []
-        self._length = 0
-        self.shown: list[Shown] = []
-
-    def __len__(self) -> int:
-        return self._length
-
-    def judge(self, example: Mapping[str, Any], answer: Any) -> dict[str, Any]:
-        """Returns the truth of one example, and the scores by those metrics that give it one."""
-        prediction, truth = self._judge.parse(answer, example), self._judge.truth(example)
-        return {"truth": truth, "scores": {m.name: float(m.each(prediction, truth)) for m in self._means}}
-
-    def add(self, index: int, example: Mapping[str, Any], answer: Any) -> None:
-        """Counts one answer."""
-        judged = self.judge(example, answer)
-        for name, value in judged["scores"].items():
-            self._values[name].append(value)
-        if len(self._means) < len(self._judge.metrics):
-            self._pairs.append((self._judge.parse(answer, example), judged["truth"]))
-        if index % self._step == 0 and len(self.shown) < _SHOWN:
-            self.shown.append(Shown(example, answer, judged["scores"]))
-        self._length += 1
-
-    def scores(self) -> dict[str, stats.Score]:
-        """Returns every metric's score with its interval."""
-        predictions, truths = [p for p, _ in self._pairs], [t for _, t in self._pairs]
-        return {
-            m.name: stats.score(self._values[m.name])
-            if m.name in self._values
-            else m.score(predictions, truths)
-            for m in self._judge.metrics
-        }
 
 
 def _chunks(items: Iterable[Any], size: int) -> Iterator[tuple[int, list[Any]]]:

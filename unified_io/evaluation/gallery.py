@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from unified_io.evaluation import environment, panels
-from unified_io.evaluation.evaluator import Outcome, Shown
+from unified_io.evaluation.evaluator import Outcome
+from unified_io.evaluation.ledger import Shown
 from unified_io.evaluation.metric import Metric
 from unified_io.evaluation.report import Gallery, Item, Report, Result, ScoreTable, Section, write
 from unified_io.evaluation.stats import Score

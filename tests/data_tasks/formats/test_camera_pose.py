@@ -40,6 +40,7 @@ def test_a_change_by_hand():
     np.testing.assert_allclose(numbers, [0.75, 0.0, 0.5, (1 - 0.1 / 0.7) / 2], atol=1.1 / 999)
 
 
+@settings(deadline=None)
 @given(st.floats(-np.pi, np.pi), st.floats(-10, 10), st.floats(-0.7, 0.7))
 def test_a_change_comes_back(polar, azimuth, distance):
     change = camera_change([0, 0, 1], [polar, azimuth, 1 + distance])

@@ -73,6 +73,7 @@ def test_an_order_by_hand():
     )
 
 
+@settings(deadline=None)
 @given(st.sampled_from([*ORDERS]), st.lists(st.floats(0, 1), min_size=4, max_size=4))
 def test_every_order_is_turned_back(order, numbers):
     y1, x1, y2, x2 = numbers

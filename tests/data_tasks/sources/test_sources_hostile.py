@@ -1,4 +1,4 @@
-"""Files that are cut off, empty, damaged or hostile are errors that name them; nothing is run, followed or extracted."""
+"""Files that are cut off, empty, damaged or hostile are errors that name them; nothing is run or extracted."""
 
 import gzip
 import io

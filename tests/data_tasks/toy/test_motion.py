@@ -131,18 +131,20 @@ def test_flow_takes_every_pixel_to_the_same_surface(index):
     y, x = goal[inside].astype(int).T
     before, after = here.ids[inside], there.ids[y, x]
     # Another owner is one that came in front, or the pixel beside a rim.
-    rim = np.zeros((size, size), bool)
+    rim, slope = np.zeros((size, size), bool), np.zeros((size, size))
     for axis in (0, 1):
         for step in (1, -1):
             rim |= np.roll(there.ids, step, axis) != there.ids
+            slope = np.maximum(slope, np.abs(np.roll(there.depth, step, axis) - there.depth))
     same = before == after
     expected = _depth_after(first, here, second)[inside]
     nearer = there.depth[y, x] < expected - 1e-3
     assert (same | nearer | rim[y, x]).all()
     assert same[before > 0].mean() > 0.75
-    # Apart from rims and from what got hidden, the depth there is that of the very point.
-    off = np.abs(there.depth[y, x] - expected)[same & ~rim[y, x]]
-    assert (off < 0.1).mean() > 0.95
+    # Apart from rims and from what turned away, the depth there is that of the very point, to within a pixel.
+    calm = same & ~rim[y, x]
+    off = np.abs(there.depth[y, x] - expected)[calm]
+    assert (off <= slope[y, x][calm] + 1e-3).mean() > 0.98
     assert np.abs(flow).max() > 0.3
 
 

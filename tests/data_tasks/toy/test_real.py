@@ -5,8 +5,8 @@ import pytest
 
 from data_tasks.digits import images
 from data_tasks.digits.words import WORDS
+from data_tasks.formats.qa import Question
 from data_tasks.toy import docstrings, handwriting, photos
-from data_tasks.toy.asking import AskOfAll
 from unified_io.errors import ConfigError, DataError
 
 
@@ -48,7 +48,7 @@ def test_sheets_answer_their_questions():
 
 
 def test_a_question_of_all_of_a_picture_is_shown_all_of_it_in_training_too():
-    form = AskOfAll("qa_number", ("image",), "number")
+    form = Question("qa_number", ("image",), "number", whole=True)
     record = handwriting.sheet("train", 0)
     raw = {"id": "a", "training": True, **{key: record[key] for key in ("image", "question", "answers")}}
     for seed in range(8):
