@@ -43,10 +43,14 @@ class MediaTokenizers:
         """
         for name, job in self.jobs.items():
             if name not in self.mixtures:
-                raise ConfigError(f"the tokenizer of {name} learns from nothing; name a mixture for it in mixtures")
+                raise ConfigError(
+                    f"the tokenizer of {name} learns from nothing; name a mixture for it in mixtures"
+                )
             if not Path(folder_of(name, folder), PARAMS_FOLDER).is_dir():
                 announce(f"{name} tokenizer", f"drawing {self.media} targets of {self.mixtures[name]}")
-                job.train(model.target(name).tokenizer(), self._drawn(name, model, source), folder_of(name, folder))
+                job.train(
+                    model.target(name).tokenizer(), self._drawn(name, model, source), folder_of(name, folder)
+                )
 
     def _drawn(self, name: str, model: UnifiedIOConfig, source: Any) -> np.ndarray:
         target = model.target(name)

@@ -1,4 +1,4 @@
-"""What Tables 10 and 11 of Unified-IO 2 train on: groups, their rates, and how many tasks each has. Knows no dataset."""
+"""What Tables 10 and 11 of Unified-IO 2 train on: groups, their rates, and their numbers of tasks. Knows no dataset."""
 
 from typing import NamedTuple
 

@@ -8,14 +8,13 @@ import seqio
 
 from data_tasks.formats.base import ABOUT, Format, preprocessor, unpacked
 from data_tasks.sources.stored import Make, Mapped, Record, Stored
-from data_tasks.sources.tfds import Tfds
 from unified_io.data.denoised import Denoised
 from unified_io.data.pipeline import output_features
 from unified_io.errors import ConfigError
 from unified_io.evaluation.judge import Judged
 
 # seqio wants the tasks of a mixture to declare the same; they get all fields of a configuration when they are bound.
-_BUFFER = 256  # examples of a builder, whose files alone come in an order of their own; others are drawn by number
+_BUFFER = 256  # examples of a source that reads by the file or the block; others are drawn by number
 GIVEN_BY_ALL = ("text_inputs", *ABOUT)
 
 
@@ -100,7 +99,7 @@ def add(registration: Registration) -> Registration:
         source=registration.source,
         preprocessors=[unpacked(form) if denoised else preprocessor(form, registration.name)],
         output_features=output_features(GIVEN_BY_ALL),
-        shuffle_buffer_size=_BUFFER if isinstance(getattr(registration.source, "stored", None), Tfds) else None,
+        shuffle_buffer_size=None if registration.source.performs_internal_shuffling else _BUFFER,
         postprocess_fn=None if denoised else Judged(form),
         metric_fns=[] if denoised else [seqio_metric(form)],
     )

@@ -51,7 +51,9 @@ class Row:
 class Trial:
     """Judges a model on registered tasks."""
 
-    def __init__(self, model: UnifiedIO, source: Any, split: str = "test", examples: int = 200, seed: int = 0):
+    def __init__(
+        self, model: UnifiedIO, source: Any, split: str = "test", examples: int = 200, seed: int = 0
+    ):
         """Sets up a trial; nothing is read yet.
 
         Args:
@@ -84,7 +86,10 @@ class Trial:
         best = candidates[int(np.argmax(scores) if metric.best > metric.worst else np.argmin(scores))]
         rng = np.random.default_rng(self._seed)
         drawn = [candidates[i] for i in rng.integers(len(candidates), size=len(truths))]
-        blind = (metric.total([best] * len(truths), truths), metric.total(self._answers(form, _swapped(test)), truths))
+        blind = (
+            metric.total([best] * len(truths), truths),
+            metric.total(self._answers(form, _swapped(test)), truths),
+        )
         return Row(
             task,
             type(form).__name__,

@@ -1,6 +1,6 @@
 """Judges a model of the toy world on every toy task and writes the table of docs/toy_results.md.
 
-    python tools/toy_results.py --model_dir=runs/toy --out=docs/toy_results.md
+python tools/toy_results.py --model_dir=runs/toy --out=docs/toy_results.md
 """
 
 import argparse
@@ -25,7 +25,10 @@ def main() -> None:
     args = parser.parse_args()
     model = api.from_pretrained(args.model_dir)
     mel = next((m.mel for m in model.config.inputs if hasattr(m, "mel")), Reading().mel)
-    trial, kept = Trial(model, Reading(mel=mel), examples=args.examples), Path(args.model_dir, "toy_results.json")
+    trial, kept = (
+        Trial(model, Reading(mel=mel), examples=args.examples),
+        Path(args.model_dir, "toy_results.json"),
+    )
     lines = json.loads(kept.read_text()) if kept.is_file() else {}
     for task in args.tasks or [name for name, one in REGISTRY.items() if one.group == "toy"]:
         if task in lines:
@@ -56,10 +59,10 @@ def _page(lines: list[str], examples: int) -> str:
         [
             "# Toy results",
             "",
-            "One tiny model on every format of the toy world, judged on the honest split: shapes, colours and wordings that",
-            f"were never met together in training, up to {examples} examples a task. Chance is a training answer drawn at",
-            "random; blind is the better of the best constant answer and the model's own on the media of another example;",
-            "the ceiling is the true target, written as tokens and read back. Brackets are 95 % bootstrap intervals.",
+            "One tiny model on every format of the toy world, judged on its test split: scenes, sounds and rooms whose content",
+            f"no training example has, in wordings held out, up to {examples} examples a task. Chance is a training answer",
+            "drawn at random; blind is the better of the best constant answer and of the model's own on the media of another",
+            "example; the ceiling is the true target, written as tokens and read back. Brackets: 95 % bootstrap intervals.",
             "",
             "```sh",
             "unified-io train --gin_file=gin_configs/run/toy.gin --model_dir=runs/toy",

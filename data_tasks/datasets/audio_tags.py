@@ -66,8 +66,8 @@ _VGGSOUND: dict[str, Any] = {
     "dataset": "VGGSound",
     "stored": VideoList("vggsound", "{split}.csv"),
     "splits": {"train": "train", "validation": "test"},
-    "obtain": "Hugging Face Loie/VGGSound: its table as train.csv and test.csv with the columns path and label, its tar "
-    f"files unpacked in video; {NAMES} has every label once",
+    "obtain": "Hugging Face Loie/VGGSound: its table as train.csv and test.csv with columns path and label, what its "
+    f"tar files hold in video; {NAMES} has every label once",
     "size": 183_730,
     "sample": [
         {"path": f"video/v{number}_000001.mp4", "label": f"made-up class {number}"} for number in (1, 2)

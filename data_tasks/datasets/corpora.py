@@ -38,13 +38,9 @@ def _corpus(
     splits: dict[str, str] = HELD_OUT,
     keep: object = None,
     available: bool = True,
-    modelled: bool = True,
 ) -> None:
-    """Registers a corpus for pre-training and, where `modelled`, as a task of language modelling."""
-    groups = {f"pretrain_{name}": "pretrain_text"} | (
-        {f"lm_{name}": "language_modelling"} if modelled else {}
-    )
-    for task, group in groups.items():
+    """Registers a corpus for pre-training, and as a task of language modelling."""
+    for task, group in ((f"pretrain_{name}", "pretrain_text"), (f"lm_{name}", "language_modelling")):
         register(
             task,
             group=group,
@@ -130,7 +126,7 @@ _corpus(
     Lines("red_pajama", "book/*.jsonl"),
     1.06,
     13_000_000,
-    "withdrawn; pretrain_pg19, old books of Project Gutenberg, stands in for it",
+    "withdrawn; pg19, old books of Project Gutenberg, stands in for it",
     [
         {"meta": {"title": "The mill"}, "text": f"Chapter one. {_FACTS}"},
         {
@@ -170,6 +166,6 @@ _corpus(
         }
         for number, text in enumerate((f"Chapter one. {_FACTS}", "It was late, and the inn had been closed."))
     ],
+    text="book_text",
     splits={"train": "train", "validation": "validation"},
-    modelled=False,
 )

@@ -30,7 +30,7 @@ for _name, _hidden, _most in (("habitat_views_easy", 0.4, 0.7), ("habitat_views_
         keep=lambda record: len(record["views"]) > 1,
         obtain="made with Habitat-sim from the metadata of github.com/naver/croco and the scans that it names; as "
         '{"views": [file, ...]}, the views of one place a line',
-        size=1_800_000,
+        size=2_600_000,
         sample=_SAMPLE,
         media=[name for line in _SAMPLE for name in line["views"]],
     )

@@ -23,8 +23,6 @@ from unified_io.preprocess import image_ops
 SPLITS = {"train": "train", "validation": "val"}
 TO_TEST = {"train": "train", "validation": "test"}
 """Splits of the sets of which no validation split was kept."""
-FIRST_200 = {"train": "train:200-", "validation": "train:-200"}
-"""Splits of the sets that have but one."""
 
 
 def pictures(record: Record) -> list[Record]:

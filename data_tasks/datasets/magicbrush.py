@@ -1,10 +1,10 @@
 """MagicBrush: pictures edited by people, in one step and in several."""
 
-from collections.abc import Callable
 from typing import Any
 
 from data_tasks.formats.edit import Edit
 from data_tasks.registry import register
+from data_tasks.sources.fitted import Fitted, fitted
 from data_tasks.sources.lines import Lines
 from data_tasks.sources.mapping import Picture
 from data_tasks.sources.parquet import Parquet
@@ -30,7 +30,7 @@ register(
     stored=Parquet("magicbrush", "data/{split}-*.parquet"),
     fields={
         "image": Picture("source_img"),
-        "image_target": Picture("target_img"),
+        "image_target": Fitted(Picture("target_img"), Picture("source_img")),
         "instruction": "instruction",
     },
     form=Edit("edit"),
@@ -52,15 +52,19 @@ def steps(record: Record) -> list[Record]:
 
 
 def _pictures(record: Record, context: Context) -> list[Any]:
-    """Reads what every step began with."""
-    return [_picture("input")(record, step, context) for step in record["steps"]]
+    """Reads what every step began with, in the size of the last."""
+    pictures = [_read(record, step["input"], context) for step in record["steps"]]
+    return [fitted(picture, pictures[-1].shape) for picture in pictures]
 
 
-def _picture(key: str) -> Callable[[Record, Record, Context], Any]:
-    def read(record: Record, step: Record, context: Context) -> Any:
-        return Picture("name", f"images/{record['img_id']}")({"name": step[key]}, context)
+def _result(record: Record, context: Context) -> Any:
+    """Reads what the last step ended with, in the size of what it began with."""
+    before, after = (_read(record, record["steps"][-1][key], context) for key in ("input", "output"))
+    return fitted(after, before.shape)
 
-    return read
+
+def _read(record: Record, name: str, context: Context) -> Any:
+    return Picture("name", f"images/{record['img_id']}")({"name": name}, context)
 
 
 def _session(number: str, *instructions: str) -> Record:
@@ -79,7 +83,7 @@ register(
     stored=Lines("magicbrush", "{split}_sessions.jsonl"),
     fields={
         "images": _pictures,
-        "image_target": lambda record, context: _picture("output")(record, record["steps"][-1], context),
+        "image_target": _result,
         "instruction": lambda record, context: "; ".join(step["instruction"] for step in record["steps"]),
     },
     form=Edit("edit_history", given="history"),

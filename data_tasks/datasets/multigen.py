@@ -4,6 +4,7 @@ from typing import Any
 
 from data_tasks.formats.edit import Edit
 from data_tasks.registry import register
+from data_tasks.sources.fitted import Fitted, fitted
 from data_tasks.sources.lines import Lines
 from data_tasks.sources.mapping import Picture
 from data_tasks.sources.stored import Context, Record
@@ -43,7 +44,9 @@ def _chosen(record: Record, context: Context) -> list[str]:
 
 
 def _pictures(record: Record, context: Context) -> list[Any]:
-    return [Picture(key, "conditions")(record, context) for key in _chosen(record, context)]
+    size = _TARGET(record, context).shape
+    maps = (Picture(key, "conditions")(record, context) for key in _chosen(record, context))
+    return [fitted(one, size) for one in maps]
 
 
 def _told(record: Record, context: Context) -> str:
@@ -77,7 +80,7 @@ _OBTAIN = (
 register(
     "multigen",
     fields={
-        "image": Picture("map", "conditions"),
+        "image": Fitted(Picture("map", "conditions"), _TARGET),
         "image_target": _TARGET,
         "instruction": lambda record, context: f"{record['prompt']} ({record['kind']})",
     },

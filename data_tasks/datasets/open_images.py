@@ -67,7 +67,7 @@ OBJECT_SAMPLE = [
 
 
 @functools.cache
-def _numbers() -> dict[str, int]:
+def class_numbers() -> dict[str, int]:
     """The code of a class, such as /m/011k07 -> its number among those that have boxes."""
     codes = tfds.core.tfds_path("object_detection/open_images_classes_boxable.txt").read_text().split()
     return {code: number for number, code in enumerate(codes)}

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from data_tasks.datasets.coco_objects import MASKS_OF_CLASSES
-from data_tasks.datasets.open_images import NAMES, _numbers
+from data_tasks.datasets.open_images import NAMES, class_numbers
 from data_tasks.formats.dense import DenseMap
 from data_tasks.registry import register
 from data_tasks.sources import mapping
@@ -33,8 +33,8 @@ def _boxes(record: Record, context: Context) -> Any:
 
 def _numbered(record: Record) -> list[Record]:
     """Returns the record with the numbers of its masks' classes, of those that have one; none if there is none."""
-    kept = [mask for mask in record["masks"] if mask["LabelName"] in _numbers()]
-    labels = [_numbers()[mask["LabelName"]] for mask in kept]
+    kept = [mask for mask in record["masks"] if mask["LabelName"] in class_numbers()]
+    labels = [class_numbers()[mask["LabelName"]] for mask in kept]
     return [record | {"masks": kept, "labels": labels}] if kept else []
 
 

@@ -11,7 +11,7 @@ from data_tasks.datasets.open_images import (
     OBJECTS,
     OBTAIN,
     SPLITS,
-    _numbers,
+    class_numbers,
     has_objects,
     single,
 )
@@ -42,7 +42,7 @@ register(
 
 def _pair(record: Record) -> list[Record]:
     """Returns a row with the numbers of its classes; none where what stands second is no class, as in "is wooden"."""
-    labels = [_numbers().get(record[f"LabelName{place}"]) for place in (1, 2)]
+    labels = [class_numbers().get(record[f"LabelName{place}"]) for place in (1, 2)]
     return [] if None in labels else [record | {"labels": labels}]
 
 
@@ -81,7 +81,7 @@ register(
     form=Relate("relation_pair", ask="pair"),
     each=_pair,
     obtain="storage.googleapis.com/openimages/web, its table of visual relationships; pictures in train and validation",
-    size=374_768,
+    size=400_000,
     sample=[
         _row("0a1", "/m/011k07", "is", "/m/wooden"),
         _row("0a1", "/m/011k07", "inside_of", "/m/012074"),

@@ -7,7 +7,7 @@ from data_tasks.formats.qa import Question
 from data_tasks.registry import register
 from data_tasks.sources.lines import Lines
 from data_tasks.sources.mapping import Constant, Frames
-from data_tasks.sources.stored import Make
+from data_tasks.sources.stored import Context, Record
 from data_tasks.sources.video import VideoList
 
 _SHORT = Question("qa", media=("middle",))
@@ -108,9 +108,12 @@ m3it(
     media="video",
 )
 
-_YES = {"0": "no", "1": "yes"}
+
+def _yes_or_no(record: Record, context: Context) -> list[str]:
+    return [{"0": "no", "1": "yes"}[str(record["label"])]]
+
+
 for _name, _done, _size in (("looking", "look at", 100_000), ("talking", "talk to", 10_000)):
-    _answer: Make = lambda record, context: [_YES[str(record["label"])]]  # noqa: E731
     register(
         f"ego4d_{_name}",
         group="video_qa",
@@ -119,7 +122,7 @@ for _name, _done, _size in (("looking", "look at", 100_000), ("talking", "talk t
         fields={
             "images": Frames(),
             "question": Constant(f"does somebody {_done} the one who wears the camera?"),
-            "answers": _answer,
+            "answers": _yes_or_no,
         },
         form=_SHORT,
         splits={"train": "train", "validation": "val"},

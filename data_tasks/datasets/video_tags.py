@@ -1,4 +1,4 @@
-"""Videos of one class: UCF101, Kinetics-710, Something-Something v2, and what is done, now or next, in EPIC-KITCHENS."""
+"""Videos of one class: UCF101, Kinetics-710, Something-Something v2; what is done, now or next, in EPIC-KITCHENS."""
 
 import functools
 from typing import Any
@@ -55,7 +55,7 @@ register(
     stored=VideoList("kinetics710", "{split}.csv"),
     fields={
         "images": Frames(),
-        "name": lambda record, context: ClassFile("label", _NAMES)({"label": int(record["label"])}, context),
+        "name": ClassFile("label", _NAMES),
         "classes": Classes(_NAMES),
     },
     form=_ACTION,

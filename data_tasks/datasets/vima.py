@@ -24,7 +24,8 @@ _MOVES = {"suction": ("pick from", "place to"), "spatula": ("push from", "push t
 def assets(record: Record) -> dict[str, Any]:
     """Returns what the goal of a trajectory speaks of, each once, in the order of the goal."""
     said, known = record["trajectory"]["prompt"], record["trajectory"]["prompt_assets"]
-    return {name: known[name] for name in sorted(known, key=said.find) if f"{{{name}}}" in said}
+    places = {name: said.find(f"{{{name}}}") for name in known}
+    return {name: known[name] for name in sorted(known, key=places.__getitem__) if places[name] >= 0}
 
 
 def _looks(asset: Record) -> str:
@@ -105,7 +106,7 @@ def _words(record: Record, context: Context) -> str:
     """The goal with every thing named by its looks."""
     said = record["trajectory"]["prompt"]
     for name, asset in assets(record).items():
-        said = said.replace(f"{{{name}}}", f"the {_looks(asset)}")
+        said = said.replace(f"the {{{name}}}", f"{{{name}}}").replace(f"{{{name}}}", f"the {_looks(asset)}")
     return said
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from data_tasks.formats.act import goal_of
 from data_tasks.formats.base import Fields, Format, Raw, judged
@@ -28,7 +29,8 @@ class PromptedPlan(Format):
     """Writes all that is to be done, as `Act` does a program; `goal` names things in braces: "put {dragged} on {base}".
 
     For every thing there are its name in `names`, what it looks like in `phrases`, where it is in the scene in `boxes`
-    (no area: not there), and its picture in `images`, in one order; the scene comes last. Pictures are shown whole.
+    (no area: it is not there, and is spoken of without a place), and its picture in `images`, in one order; the scene
+    comes last. Pictures are shown whole.
 
         pictures  put <image_history_1> on <image_history_2>
         phrases   put the red block on the wooden pan
@@ -69,12 +71,13 @@ class PromptedPlan(Format):
             )
         shown = [*pictures, scene] if self.things in ("pictures", "both") else [scene]
         boxes = Window.around(scene.shape[:2]).boxes(raw["boxes"])[0]
-        words = dict(zip(names, self._words(phrases, boxes), strict=True))
+        there = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        words = dict(zip(names, self._words(phrases, boxes, there), strict=True))
         goal = _SLOT.sub(lambda found: _word(found[1], words), goal_of(raw))
         answer = write_program(raw["actions"])
         if self.find:
-            there = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
-            answer = f"{boxes_to_text(boxes[there], [plain(phrases[i]) for i in there])} {answer}".strip()
+            found = boxes_to_text(boxes[there], [plain(phrases[i]) for i in np.flatnonzero(there)])
+            answer = f"{found} {answer}".strip()
         media = seen({"images": shown, "training": False}, ("pictures",), rng)
         texts = {"text_inputs": self.ask(raw, rng, goal=goal), "text_targets": answer}
         return judged(raw, list(raw["actions"])) | media | texts
@@ -82,14 +85,18 @@ class PromptedPlan(Format):
     def parse(self, answer: str, example: Mapping[str, Any]) -> Any:
         return read_program(answer)
 
-    def _words(self, phrases: list[str], boxes: np.ndarray) -> list[str]:
-        if self.things == "phrases":
-            return [f"the {plain(phrase)}" for phrase in phrases]
-        shown = marks(len(phrases) + 1)[:-1]
-        if self.things == "pictures":
-            return shown
-        first = shown if self.things == "both" else ["the thing"] * len(phrases)
-        return [f"{word} at {boxes_to_text(box[None])}" for word, box in zip(first, boxes, strict=True)]
+    def _words(
+        self, phrases: list[str], boxes: Float[np.ndarray, "n 4"], there: Bool[np.ndarray, "n"]
+    ) -> list[str]:
+        """How each thing is spoken of; by its place only where it has one."""
+        named, shown = [f"the {plain(phrase)}" for phrase in phrases], marks(len(phrases) + 1)[:-1]
+        words = shown if self.things in ("pictures", "both") else named
+        if self.things in ("pictures", "phrases"):
+            return words
+        said = shown if self.things == "both" else ["the thing"] * len(phrases)
+        return [
+            f"{said[i]} at {boxes_to_text(boxes[[i]])}" if there[i] else words[i] for i in range(len(words))
+        ]
 
 
 def _word(name: str, words: Mapping[str, str]) -> str:

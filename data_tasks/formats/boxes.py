@@ -10,9 +10,8 @@ from jaxtyping import Float, Int
 from data_tasks.formats.base import Fields, Format, Raw, judged, window
 from data_tasks.formats.medium import read, seen, told
 from data_tasks.formats.shown import draw_label, labels_of, plain, within
-from unified_io.api.scene import keep_first
 from unified_io.errors import unknown
-from unified_io.evaluation.boxes import ACC50, AP, FRAME_AP, GRIT, MEAN_IOU
+from unified_io.evaluation.boxes import ACC50, AP, FRAME_AP, GRIT, MEAN_IOU, keep_first
 from unified_io.evaluation.metric import Metric
 from unified_io.evaluation.sounding import CIOU
 from unified_io.structures import boxes_to_text, text_to_boxes, to_middle

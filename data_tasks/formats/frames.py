@@ -1,7 +1,7 @@
 """Frames in order of time, or views, and the words that name them in a prompt."""
 
-from data_tasks.formats.track import marker
 from unified_io.errors import DataError
+from unified_io.preprocess.denoisers.parts import Mark
 from unified_io.vocab import HISTORY_MARKERS
 
 
@@ -16,3 +16,8 @@ def marks(count: int) -> list[str]:
     if not 1 <= count <= HISTORY_MARKERS + 1:
         raise DataError(f"{count} frames are given; want 1 to {HISTORY_MARKERS + 1}")
     return [marker(place) for place in (*range(1, count), 0)]
+
+
+def marker(place: int) -> str:
+    """Returns the word that stands for an earlier frame, from 1, or for the current one, 0: "<image_history_1>"."""
+    return Mark("image", place).word.text.strip()

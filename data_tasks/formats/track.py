@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Float
 
 from data_tasks.formats.base import Fields, Format, Raw, judged, window
+from data_tasks.formats.frames import marker
 from data_tasks.formats.medium import read, seen, told
 from data_tasks.formats.shown import within
 from unified_io.errors import DataError
 from unified_io.evaluation.metric import Metric
 from unified_io.evaluation.tracking import SUCCESS, TRACK_IOU
-from unified_io.preprocess.denoisers.parts import Mark
 from unified_io.structures import MISSING, boxes_to_text, text_to_boxes, to_middle, values_to_bins
 
 EARLIER = 4  # frames that models keep as history
@@ -55,11 +55,6 @@ class Track(Format):
     def parse(self, answer: str, example: Mapping[str, Any]) -> dict[str, Any]:
         """Reads the first box."""
         return {"boxes": to_middle(text_to_boxes(answer).boxes[:1])}
-
-
-def marker(place: int) -> str:
-    """Returns the word that stands for an earlier frame, from 1, or for the current one, 0: "<image_history_1>"."""
-    return Mark("image", place).word.text.strip()
 
 
 def listed(boxes: Float[np.ndarray, "n 4"]) -> str:

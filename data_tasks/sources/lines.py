@@ -35,8 +35,12 @@ class Lines(Sharded):
     def count(self, path: Path, stamp: Stamp) -> int:
         return len(_rows(path, stamp)[1]) if _delimiter(path) else len(_places(path, stamp))
 
+    @property
+    def scattered(self) -> bool:
+        return not self.pattern.endswith(".gz")
+
     def blocks(self, folder: Path, split: str) -> Sequence[int] | None:
-        return self.counts(folder, split) if self.pattern.endswith(".gz") else None
+        return None if self.scattered else self.counts(folder, split)
 
     def read(self, path: Path, stamp: Stamp, index: int) -> Record:
         if _delimiter(path):

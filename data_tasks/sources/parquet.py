@@ -23,6 +23,10 @@ class Parquet(Sharded):
 
     pattern: str = "{split}*.parquet"
 
+    @property
+    def scattered(self) -> bool:
+        return False
+
     def count(self, path: Path, stamp: Stamp) -> int:
         return sum(_groups(path, stamp))
 

@@ -103,6 +103,11 @@ class Stored:
         """Returns the files a split is read from, whether they are there or not."""
         return [str(folder / split)]
 
+    @property
+    def scattered(self) -> bool:
+        """Whether any record may come at any place of an order; where not, a buffer has to mix them."""
+        return True
+
     def blocks(self, folder: Path, split: str) -> Sequence[int] | None:
         """Returns how many records each block holds, where they are read by the block; None where one by one."""
         return None
@@ -149,7 +154,9 @@ class Mapped(seqio.DataSource):
         each: Callable[[Record], Iterable[Record]] | None = None,
         reading: Reading = Reading(),
     ):
-        super().__init__(splits=tuple(splits), caching_permitted=False)
+        super().__init__(
+            splits=tuple(splits), caching_permitted=False, performs_internal_shuffling=stored.scattered
+        )
         self.stored, self.fields, self.own, self.keep, self.each = (
             stored,
             dict(fields),

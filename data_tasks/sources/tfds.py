@@ -32,6 +32,10 @@ class Tfds(Stored):
     builder: str
     version: str | None = None
 
+    @property
+    def scattered(self) -> bool:
+        return False
+
     def built(self, folder: Path) -> Any:
         """Returns the builder, which looks into the dataset's folder, or, without that, where tfds keeps its data.
 
@@ -132,6 +136,7 @@ class Tfds(Stored):
                 rows = self.rows(context).as_numpy_iterator()
                 splits = splits | {split: [self.at(context, row) for row in rows]}
             shutil.rmtree(place)
+        tfds.disable_progress_bar()
         about = tfds.core.BuilderConfig(name=config, version=version) if config else None
         tfds.dataset_builders.store_as_tfds_dataset(
             name=name,

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from api.answers import BIN, words
 
-from unified_io.api.scene import Scene, keep_first
+from unified_io.api.scene import Scene
 from unified_io.errors import ConfigError
+from unified_io.evaluation.boxes import keep_first
 
 FIRST, SAME, OTHER = [1, 2, 6, 12], [1, 2, 6, 11.5], [0, 0, 9, 21]
 

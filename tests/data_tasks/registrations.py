@@ -9,9 +9,17 @@ from data_tasks.registry import Registration
 from data_tasks.sources.stored import Reading
 from tests.tiny import MEL, tiny_config
 from unified_io.data import pipeline
+from unified_io.preprocess.denoisers.media import MediaDenoiser
 from unified_io.preprocess.denoisers.objective import Objective
+from unified_io.preprocess.denoisers.text import TextDenoiser
 
 CONFIG = tiny_config()
+OBJECTIVE = Objective(
+    TextDenoiser(length=32),
+    tuple(MediaDenoiser(media) for media in CONFIG.inputs if media.name in ("image", "audio")),
+    history=2,
+)
+"""What records of pre-training are asked for: text, pictures and sounds."""
 
 
 def write(task: Registration, folder: Path) -> Reading:
@@ -26,8 +34,7 @@ def write(task: Registration, folder: Path) -> Reading:
 
 def bound(task: Registration, reading: Reading):
     """A registration bound to the small model."""
-    objective = Objective(history=2)
-    return pipeline.bind(task.name, CONFIG.inputs, CONFIG.targets, source=reading, objective=objective)
+    return pipeline.bind(task.name, CONFIG.inputs, CONFIG.targets, source=reading, objective=OBJECTIVE)
 
 
 def first(task: Registration, folder: Path, split: str):

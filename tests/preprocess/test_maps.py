@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from unified_io.api import dense
 from unified_io.preprocess import maps
 
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9))
@@ -84,13 +83,6 @@ def test_flow_beyond_reach_is_unknown():
     flow = np.array([[[0.3, 0.0], [0.2, -0.25]]], np.float32)
     pixels = maps.flow_to_pixels(flow, np.ones((1, 2), bool), 0.25)
     np.testing.assert_allclose(pixels, [[[0.0, 0.0, 0.0], [0.9, 0.0, 1.0]]], atol=1e-6)
-
-
-def test_the_api_reads_maps_alike():
-    assert maps.INSIDE == dense.INSIDE
-    vectors = np.random.default_rng(0).normal(size=(3, 4, 3)).astype(np.float32)
-    vectors[0, 0] = 0.0
-    np.testing.assert_allclose(maps.pixels_to_normals((vectors + 1) / 2), dense._unit(vectors), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["mask", "depth", "normals"])

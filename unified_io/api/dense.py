@@ -12,8 +12,8 @@ from unified_io.api.rows import line_up
 from unified_io.api.scene import Scene
 from unified_io.api.vision import Vision
 from unified_io.errors import ConfigError
+from unified_io.preprocess import maps
 
-INSIDE = 0.5
 THING = "object"
 
 
@@ -81,7 +81,7 @@ class Dense(Vision):
         if not 0 < max_depth < np.inf:
             raise ConfigError(f"max_depth {max_depth} is not a number of metres above 0")
         single, painted = self._painted("depth", image, prompt, options)
-        results = [Depth((x.mean(axis=2) * max_depth).astype(np.float32)) for x in painted]
+        results = [Depth(maps.pixels_to_depth(x, max_depth)) for x in painted]
         return results[0] if single else results
 
     def surface_normals(self, image: Any, *, prompt: str | None = None, **options: Any) -> Any:
@@ -96,7 +96,7 @@ class Dense(Vision):
           `Normals`.
         """
         single, painted = self._painted("surface_normals", image, prompt, options)
-        results = [Normals(_unit(2.0 * x - 1.0)) for x in painted]
+        results = [Normals(maps.pixels_to_normals(x)) for x in painted]
         return results[0] if single else results
 
     def _painted(
@@ -134,16 +134,9 @@ class Dense(Vision):
         painted = self._paint([scenes[i] for i, _ in places], prompts, options, temperature=0.9, top_p=0.95)
         results = []
         for i, scene in enumerate(scenes):
-            masks = [x.mean(axis=2) > INSIDE for x, (j, _) in zip(painted, places, strict=True) if i == j]
+            masks = [maps.pixels_to_mask(x) for x, (j, _) in zip(painted, places, strict=True) if i == j]
             shape = (len(masks), *scene.size)
             results.append(
                 Masks(np.array(masks, bool).reshape(shape), boxes[i], (str(names[i]),) * len(masks))
             )
         return results[0] if single else results
-
-
-def _unit(vectors: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
-    """Vectors of length one; one without a length faces the camera."""
-    length = np.linalg.norm(vectors, axis=2, keepdims=True)
-    towards = np.array([0.0, 0.0, 1.0])
-    return np.where(length > 1e-6, vectors / np.maximum(length, 1e-6), towards).astype(np.float32)

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 
 from unified_io.api.results import Result, Writers
 from unified_io.errors import ConfigError
-from unified_io.preprocess import sound
+from unified_io.preprocess import maps, sound
 
 MILLIMETRES = 1000.0
 
@@ -107,7 +107,10 @@ class Normals(Result):
         return f"Normals({_size(self.vectors)})"
 
     def writers(self) -> Writers:
-        return {".npy": lambda path: np.save(path, self.vectors), **_drawers((self.vectors + 1.0) / 2.0)}
+        return {
+            ".npy": lambda path: np.save(path, self.vectors),
+            **_drawers(maps.normals_to_pixels(self.vectors)),
+        }
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from unified_io.errors import ConfigError
-from unified_io.evaluation.boxes import iou
 from unified_io.preprocess import image_ops
 from unified_io.preprocess.placement import Placement
 from unified_io.structures import boxes_to_text
@@ -68,18 +67,3 @@ class Scene:
     def undo(self, square: Float[np.ndarray, "S S 3"]) -> Float[np.ndarray, "h w 3"]:
         """Takes a square that the model painted back to the size of the picture."""
         return image_ops.undo_resize(square, self.size)
-
-
-def keep_first(boxes: Float[np.ndarray, "n 4"], overlap: float) -> list[int]:
-    """Returns which boxes do not overlap an earlier kept one by more than `overlap` (IoU).
-
-    Source: the released non-maximum suppression, which goes by the order in which the boxes were written.
-    """
-    if not 0 <= overlap <= 1:
-        raise ConfigError(f"overlap {overlap} is no IoU; give a number from 0 to 1")
-    shared = iou(boxes, boxes)
-    kept: list[int] = []
-    for i in range(len(boxes)):
-        if not (shared[i, kept] > overlap).any():
-            kept.append(i)
-    return kept

@@ -9,7 +9,8 @@ from unified_io.api.media import Media
 from unified_io.api.prompts import wording
 from unified_io.api.results import Detections
 from unified_io.api.rows import line_up
-from unified_io.api.scene import Scene, keep_first
+from unified_io.api.scene import Scene
+from unified_io.evaluation.boxes import keep_first
 from unified_io.structures import text_to_boxes
 
 LENGTH = 256

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -368,17 +369,23 @@ class _Reader:
     """Reads examples one by one; unlike a generator it can go on behind an error."""
 
     def __init__(self, rows: Iterator[dict[str, Any]]):
-        self._rows = rows
+        self._rows = [rows]
+        # A thread of TensorFlow may be in Python: an iterator that is destroyed while the interpreter ends waits for
+        # that thread for ever. So it goes when the first exit handlers run.
+        weakref.finalize(self, self._rows.clear)
 
     def __iter__(self) -> "_Reader":
         return self
 
     def __next__(self) -> dict[str, Any]:
         try:
-            row = next(self._rows)
+            row = next(self._rows[0])
         except tf.errors.OpError as error:
-            raise DataError(_reason(str(error))) from error
-        return {key: as_read(key, value) for key, value in row.items()}
+            said = str(error)
+        else:
+            return {key: as_read(key, value) for key, value in row.items()}
+        # Raised out here: the frames of TensorFlow's own error would keep the iterator alive to the interpreter's end.
+        raise DataError(_reason(said)) from RuntimeError(said)
 
 
 def _reason(message: str) -> str:

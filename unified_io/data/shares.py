@@ -1,4 +1,4 @@
-"""What part of the examples every task of a mixture gives, where some have no data here. Knows seqio's mixtures only."""
+"""What part of the examples every task of a mixture gives, where some have no data here. Knows seqio's mixtures."""
 
 from collections.abc import Callable
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from unified_io.errors import DataError
+from unified_io.errors import ConfigError, DataError
 from unified_io.evaluation import ranking
 from unified_io.evaluation.matching import matched_share
 from unified_io.evaluation.metric import Mean, Whole
@@ -76,6 +76,21 @@ def iou(first: Boxes, second: Boxes) -> Float[np.ndarray, "n m"]:
     area_a, area_b = (a[..., 2:] - a[..., :2]).prod(axis=-1), (b[..., 2:] - b[..., :2]).prod(axis=-1)
     union = area_a + area_b - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0.0)
+
+
+def keep_first(boxes: Float[np.ndarray, "n 4"], overlap: float) -> list[int]:
+    """Returns which boxes do not overlap an earlier kept one by more than `overlap` (IoU).
+
+    Source: the released non-maximum suppression, which goes by the order in which the boxes were written.
+    """
+    if not 0 <= overlap <= 1:
+        raise ConfigError(f"overlap {overlap} is no IoU; give a number from 0 to 1")
+    shared = iou(boxes, boxes)
+    kept: list[int] = []
+    for i in range(len(boxes)):
+        if not (shared[i, kept] > overlap).any():
+            kept.append(i)
+    return kept
 
 
 def mean_iou(predicted: Boxes, truth: Boxes) -> float:

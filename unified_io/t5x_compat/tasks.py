@@ -15,7 +15,6 @@ from unified_io.modalities.base import FIELDS, TargetModality
 from unified_io.model import UnifiedIOConfig
 from unified_io.preprocess.denoisers.objective import Objective
 
-
 _FOR_JUDGES = ("meta/truth", "meta/options")  # nothing to read beside a prediction
 
 
@@ -130,7 +129,9 @@ def _judging(task: seqio.Task, texts: Sequence[str]) -> dict[str, Any]:
 def _readable(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Adds every field of text as one string; of several answers each has a line."""
     texts = [
-        key for key, spec in dataset.element_spec.items() if spec.dtype == tf.string and key not in _FOR_JUDGES
+        key
+        for key, spec in dataset.element_spec.items()
+        if spec.dtype == tf.string and key not in _FOR_JUDGES
     ]
 
     def read(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -146,6 +147,6 @@ def _answers(said: str, *, example: dict[str, Any], is_target: bool, fields: Seq
 
 
 def _judged(said: Any, *, example: dict[str, Any], is_target: bool, judge: Callable[..., Any]) -> Any:
-    """What a task's own postprocessing makes of a prediction or an example, which it gets as `pipeline.examples` does."""
+    """What a task's own postprocessing makes of a prediction or an example, which it gets as people read it."""
     read = {key: pipeline.as_read(key, value) for key, value in example.items()}
     return judge(said, example=read, is_target=is_target)
