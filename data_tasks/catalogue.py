@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from data_tasks.conversion import convert
@@ -115,7 +114,7 @@ def table(group: str | None = None) -> str:
 
 
 def _row(task: Registration) -> Row:
-    here = task.available and _lies_here(task)
+    here = task.available and Reading().has(task.source)
     why = "" if here else _why_not(task)
     form, denoised = task.form, isinstance(task.form, Denoised)
     if denoised:
@@ -156,14 +155,3 @@ def _why_not(task: Registration) -> str:
 
 def _folder(task: Registration) -> str:
     return task.source.stored.name if isinstance(task.source, Mapped) else ""
-
-
-def _lies_here(task: Registration) -> bool:
-    """Whether the files of one of its splits are there; what is made up has no file and is always there."""
-    if isinstance(task.source, Mapped) and hasattr(task.source.stored, "lengths"):
-        return True  # what says itself how long it is, is made by a function
-    try:
-        splits = [task.source.list_shards(split) for split in task.source.splits]
-    except (OSError, ValueError):
-        return False
-    return any(all(Path(file).exists() for file in files) for files in splits)

@@ -5,6 +5,7 @@ from typing import Any
 from data_tasks import made_up
 from data_tasks.formats.act import Act
 from data_tasks.formats.act_augmented import NextState, Reasonable
+from data_tasks.formats.act_states import ActAndState
 from data_tasks.formats.command import PLACE, Command
 from data_tasks.formats.next_frame import NextFrame
 from data_tasks.registry import register
@@ -35,6 +36,12 @@ _STATES: dict[str, str | Make] = {"states": "steps/state"}
 def _now(record: Record, context: Context) -> Any:
     """The pictures of a record that was cut with one step ahead, without that one."""
     return Pictures("steps/image")(record | {"steps": record["steps"][:-1]}, context)
+
+
+def _stopped(record: Record) -> list[Record]:
+    """The moments of a walk with one step ahead, up to its end, where stopping leads to where one stands."""
+    steps = record["steps"]
+    return moments(_EVERY, ahead=1)(record | {"steps": [*steps, steps[-1]]})
 
 
 def _walk(goal: Any, *actions: str) -> Record:
@@ -70,9 +77,9 @@ register(
 register(
     "pointnav_act_states",
     group="action_prediction",
-    fields=_TO_POINT | _STATES,
-    form=Act("act_words"),
-    each=moments(_EVERY),
+    fields=_TO_POINT | _STATES | {"images": _now},
+    form=ActAndState("act_states"),
+    each=_stopped,
     **_POINTNAV,
 )
 register(

@@ -21,7 +21,7 @@ from unified_io.preprocess.window import Window
 from unified_io.structures import boxes_to_text
 
 THINGS = ("pictures", "phrases", "boxes", "both")
-_SLOT = re.compile(r"\{(\w+)\}")
+_SLOT = re.compile(r"(?:\bthe )?\{(\w+)\}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,6 +41,13 @@ class Reading:
         """Where the datasets lie."""
         return Path(self.data_dir or os.environ.get("UNIFIED_IO_DATA", "data"))
 
+    def has(self, declared: seqio.DataSource) -> bool:
+        """Says whether a split of a declared source is here; sources of other kinds see to that themselves."""
+        if not isinstance(declared, Mapped):
+            return True
+        contexts = [declared.read_as(self).context(split) for split in declared.splits]
+        return any(declared.stored.present(context.folder, context.split) for context in contexts)
+
     def in_place_of(self, declared: seqio.DataSource) -> seqio.DataSource:
         """Reads what a task declares in this way; sources of other kinds stay."""
         return declared.read_as(self) if isinstance(declared, Mapped) else declared
@@ -102,6 +109,13 @@ class Stored:
     def files(self, folder: Path, split: str) -> list[str]:
         """Returns the files a split is read from, whether they are there or not."""
         return [str(folder / split)]
+
+    def present(self, folder: Path, split: str) -> bool:
+        """Says whether a split is here; what is made up always is."""
+        try:
+            return all(Path(file).exists() for file in self.files(folder, split))
+        except (OSError, ValueError):
+            return False
 
     @property
     def scattered(self) -> bool:

@@ -49,3 +49,6 @@ class ToyWorld(Stored):
 
     def files(self, folder: Path, split: str) -> list[str]:
         return [f"{self.name}/{self.view}/{split}"]
+
+    def present(self, folder: Path, split: str) -> bool:
+        return True

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import data_tasks.datasets  # noqa: F401  registers the tasks
-from data_tasks.datasets import natural_language, video_tags, vima, web_videos
+from data_tasks.datasets import natural_language, video_tags, vima, vima_scene, web_videos
 from data_tasks.paper import INSTRUCTION, PRETRAINING
 from data_tasks.registry import REGISTRY
 from data_tasks.sources.stored import Context, Reading
@@ -171,9 +171,9 @@ def test_what_is_seen_before_an_action_ends_a_second_before_it():
 
 def test_things_of_vima_are_found_in_the_scene():
     record = vima._ABOUT["sample"][0]
-    assert list(vima.assets(record)) == ["dragged_obj", "base_obj"]
-    assert vima._boxes(record, context())[0] == pytest.approx([4 / 24, 6 / 32, 10 / 24, 14 / 32])
-    assert vima._words(record, context()) == "Put the red block into the wooden pan."
-    (step,) = vima._steps(record, context())
+    assert list(vima_scene.assets(record)) == ["dragged_obj", "base_obj"]
+    assert vima_scene.boxes(record, context())[0] == pytest.approx([4 / 24, 6 / 32, 10 / 24, 14 / 32])
+    assert vima_scene.words_of_goal(record, context()) == "Put the red block into the wooden pan."
+    (step,) = vima_scene.steps(record, context())
     assert step[0] == ["pick from", 0.4, -0.1, 0.0]
     assert step[1][3] == pytest.approx(np.pi / 2, abs=1e-3)
