@@ -1,7 +1,6 @@
 """Laws of packing: every example once, no budget exceeded, every index valid, and everything found again."""
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
@@ -218,7 +217,7 @@ def test_without_packing_examples_keep_their_order_and_none_waits_longer_than_th
         dataclasses.replace(alone, examples_per_row=0)
 
 
-def test_the_planner_is_cheap_and_fills_both_sides():
+def test_the_planner_fills_both_sides():
     rng = np.random.default_rng(0)
     lengths = [
         Lengths(int(e), int(d), {"words": int(e)}, {"answers": int(d)})
@@ -227,14 +226,11 @@ def test_the_planner_is_cheap_and_fills_both_sides():
         )
     ]
     budgets = Budgets(32, 192, 126, {"words": 32 * 192}, {"answers": 32 * 126})
-    start, placed, fills, waiting = time.process_time(), 0, [], lengths
+    fills, waiting = [], lengths
     while len(waiting) > 600:
         planned = plan(waiting[:600], budgets)
         fills.append(list(planned.fill().values())[:2])
-        placed += int(planned.placed.sum())
         waiting = [x for x, done in zip(waiting[:600], planned.placed, strict=True) if not done] + waiting[
             600:
         ]
-    seconds = (time.process_time() - start) / placed
-    assert np.mean(fills) > 0.95
-    assert seconds * 200 < 0.05, f"planning 200 examples takes {200 * seconds:.3f} s"
+    assert np.mean(fills) > 0.95  # what it costs is measured by tools/bench_packing.py

@@ -38,6 +38,13 @@ def test_the_share_is_bounded_and_symmetric(overlap):
     assert matched_share(overlap) == pytest.approx(matched_share(overlap.T))
 
 
+def test_of_equal_matchings_the_one_with_more_pairs_is_taken():
+    equal = np.array([[0.5, 0.0], [1.0, 0.5]])
+    for overlap in (equal, equal.T, equal[::-1], equal[:, ::-1]):
+        assert len(match(overlap)[0]) == 2
+        assert matched_share(overlap) == 0.5
+
+
 def test_shares_by_hand():
     assert matched_share(np.eye(3)) == 1.0
     assert matched_share(np.zeros((0, 0))) == 1.0

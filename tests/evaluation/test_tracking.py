@@ -16,7 +16,8 @@ def test_a_perfect_track_has_what_is_best():
     assert TRACK_IOU.total([[UNIT, UNIT]], [[UNIT, UNIT]]) == 1.0
 
 
-@given(st.floats(0.01, 1.0))
+# Not at a threshold, where the last bit of a ratio decides.
+@given(st.floats(0.01, 1.0).filter(lambda height: abs(height * 20 - round(height * 20)) > 1e-6))
 def test_the_curve_of_one_overlap(height):
     # Of an overlap all thresholds below it are passed: 0, .05, … 1.
     above = sum(height > threshold for threshold in np.linspace(0, 1, 21))
