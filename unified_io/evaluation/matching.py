@@ -13,7 +13,7 @@ _A_PAIR = 1e-9  # what a pair more is worth, where total overlaps are equal
 def match(overlap: Float[np.ndarray, "n m"]) -> tuple[Int[np.ndarray, "k"], Int[np.ndarray, "k"]]:
     """Returns rows and columns of the one-to-one matching with the largest total overlap.
 
-    Of equal ones it is one with most pairs. The Hungarian algorithm. Pairs that do not overlap at all are left unmatched.
+    The Hungarian algorithm. Of equal matchings one with most pairs is taken; pairs that do not overlap are left out.
     """
     rows, columns = linear_sum_assignment(overlap + _A_PAIR * (overlap > 0.0), maximize=True)
     real = overlap[rows, columns] > 0.0
