@@ -13,8 +13,8 @@ from unified_io.data.pipeline import output_features
 from unified_io.errors import ConfigError
 from unified_io.evaluation.judge import Judged
 
-# seqio wants the tasks of a mixture to declare the same; they get all fields of a configuration when they are bound.
 _BUFFER = 256  # examples of a source that reads by the file or the block; others are drawn by number
+# seqio wants the tasks of a mixture to declare the same; they get all fields of a configuration when they are bound.
 GIVEN_BY_ALL = ("text_inputs", *ABOUT)
 
 

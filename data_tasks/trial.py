@@ -11,6 +11,7 @@ from data_tasks.registry import REGISTRY
 from unified_io.api import UnifiedIO
 from unified_io.data import pipeline
 from unified_io.errors import DataError, unknown
+from unified_io.evaluation.evaluator import answers
 from unified_io.evaluation.metric import Metric
 from unified_io.evaluation.stats import Score
 
@@ -80,21 +81,23 @@ class Trial:
         metric, test = form.metrics[0], self._examples(task, self._split, self._count)
         training = self._examples(task, "train", _CANDIDATES + self._count // 2)
         truths = [form.truth(example) for example in test]
-        candidates = [form.truth(example) for example in training[:_CANDIDATES]]
-        others = [form.truth(example) for example in training[_CANDIDATES:]]
-        scores = [metric.total([one] * len(others), others) for one in candidates]
+        # Answers as they were written, read anew for every example: pictures differ in size.
+        candidates = [_target(form, example) for example in training[:_CANDIDATES]]
+        others = training[_CANDIDATES:]
+        known = [form.truth(example) for example in others]
+        scores = [metric.total(_read(form, [one] * len(others), others), known) for one in candidates]
         best = candidates[int(np.argmax(scores) if metric.best > metric.worst else np.argmin(scores))]
         rng = np.random.default_rng(self._seed)
-        drawn = [candidates[i] for i in rng.integers(len(candidates), size=len(truths))]
+        drawn = [candidates[i] for i in rng.integers(len(candidates), size=len(test))]
         blind = (
-            metric.total([best] * len(truths), truths),
+            metric.total(_read(form, [best] * len(test), test), truths),
             metric.total(self._answers(form, _swapped(test)), truths),
         )
         return Row(
             task,
             type(form).__name__,
             metric,
-            chance=metric.total(drawn, truths),
+            chance=metric.total(_read(form, drawn, test), truths),
             blind=max(blind) if metric.best > metric.worst else min(blind),
             model=metric.score(self._answers(form, test), truths, seed=self._seed),
             ceiling=metric.total(self._true(form, test), truths),
@@ -119,18 +122,23 @@ class Trial:
         return found
 
     def _answers(self, form: Format, examples: Sequence[dict[str, Any]]) -> list[Any]:
-        made = self._model.generate_fields(examples, form.output, seed=self._seed)
-        return [form.parse(answer, example) for answer, example in zip(made, examples, strict=True)]
+        return _read(form, answers(self._model, form, examples, {"seed": self._seed}, {}), examples)
 
     def _true(self, form: Format, examples: Sequence[dict[str, Any]]) -> list[Any]:
         """The true targets, as far as their tokens keep them."""
-        targets = [_first(example[f"{form.output}_targets"]) for example in examples]
+        targets = [_target(form, example) for example in examples]
         if form.output in ("image", "audio"):
             targets = self._model.reconstruct(targets, form.output)
-        return [form.parse(target, example) for target, example in zip(targets, examples, strict=True)]
+        return _read(form, targets, examples)
 
 
-def _first(target: Any) -> Any:
+def _read(form: Format, given: Sequence[Any], examples: Sequence[dict[str, Any]]) -> list[Any]:
+    return [form.parse(answer, example) for answer, example in zip(given, examples, strict=True)]
+
+
+def _target(form: Format, example: dict[str, Any]) -> Any:
+    """The true target of an example; of several answers the first."""
+    target = example[f"{form.output}_targets"]
     return target[0] if isinstance(target, list) else target
 
 

@@ -113,13 +113,16 @@ class Evaluator:
         kept = Predictions(self.folder / name, target, run)
         ledger = Ledger(judge, self.count)
         provenance = Provenance(f"{name}, {self.split}", judge, plain(self.decoding), config)
+        running = {} if self.batch_size is None else {"batch_size": self.batch_size}
         for start, examples in _chunks(reader, TOGETHER):
             where = range(start, start + len(examples))
             for index, example in zip(where, examples, strict=True):
                 if index in kept:
                     kept.check(index, example)
             if missing := [index for index in where if index not in kept]:
-                for index, answer in zip(where, self._answers(judge, examples, start), strict=True):
+                seed = pipeline.fold(int(self.decoding.get("seed", 0)), start)
+                made = answers(self.model, judge, examples, {**self.decoding, "seed": seed}, running)
+                for index, answer in zip(where, made, strict=True):
                     if index in missing:
                         kept.add(index, examples[index - start], answer, ledger.judge)
             for index, example in zip(where, examples, strict=True):
@@ -139,25 +142,37 @@ class Evaluator:
             target.fields[0],
         )
 
-    def _answers(self, judge: Judge, examples: Sequence[Mapping[str, Any]], start: int) -> list[Any]:
-        """Answers of the model: the likeliest option where there are some, else what it writes."""
-        answers: list[Any] = [None] * len(examples)
-        running = {} if self.batch_size is None else {"batch_size": self.batch_size}
-        fields = [_present(example) for example in examples]
-        asked = [tuple(judge.options(example)) for example in examples]
-        for options in dict.fromkeys(asked):
-            rows = [row for row, its in enumerate(asked) if its == options]
-            if options:
-                scores = self.model.score_fields([fields[row] for row in rows], list(options), **running)
-                made = [options[int(best)] for best in np.argmax(scores, axis=1)]
-            else:
-                seed = {"seed": pipeline.fold(int(self.decoding.get("seed", 0)), start)}
-                made = self.model.generate_fields(
-                    [fields[row] for row in rows], judge.output, **{**self.decoding, **running, **seed}
-                )
-            for row, answer in zip(rows, made, strict=True):
-                answers[row] = answer
-        return answers
+
+def answers(
+    model: Model,
+    judge: Judge,
+    examples: Sequence[Mapping[str, Any]],
+    decoding: Mapping[str, Any],
+    running: Mapping[str, Any],
+) -> list[Any]:
+    """Returns what a model answers: the likeliest option where there are some, else what it writes.
+
+    Args:
+      model: The model.
+      judge: What is asked for.
+      examples: In raw fields.
+      decoding: Options of `Model.generate_fields` that change what it says.
+      running: Options that do not.
+    """
+    made: list[Any] = [None] * len(examples)
+    fields = [_present(example) for example in examples]
+    asked = [tuple(judge.options(example)) for example in examples]
+    for options in dict.fromkeys(asked):
+        rows = [row for row, its in enumerate(asked) if its == options]
+        given = [fields[row] for row in rows]
+        if options:
+            scores = model.score_fields(given, list(options), **running)
+            found = [options[int(best)] for best in np.argmax(scores, axis=1)]
+        else:
+            found = model.generate_fields(given, judge.output, **{**decoding, **running})
+        for row, answer in zip(rows, found, strict=True):
+            made[row] = answer
+    return made
 
 
 class _Reader:

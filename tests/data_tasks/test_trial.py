@@ -1,0 +1,72 @@
+"""A trial between chance and ceiling, with models whose answers are known beforehand."""
+
+import numpy as np
+import pytest
+
+import data_tasks.toy.tasks  # noqa: F401
+from data_tasks.media_tokenizers import MediaTokenizers
+from data_tasks.sources.stored import Reading
+from data_tasks.trial import Trial
+from tests.tiny import MEL, tiny_config
+from unified_io.errors import ConfigError, DataError
+from unified_io.train.tokenizer_job import TokenizerJob
+
+READING = Reading(mel=MEL)
+CONFIG = tiny_config()
+
+
+class Seer:
+    """Answers with the true target of the example whose picture it is shown."""
+
+    config = CONFIG
+
+    def __init__(self):
+        self.known = {}
+
+    def generate_fields(self, examples, output, **options):
+        return [self.known[example["image_inputs"].tobytes()] for example in examples]
+
+    def score_fields(self, examples, answers, **options):
+        right = [self.known[example["image_inputs"].tobytes()] for example in examples]
+        return np.array([[float(answer == one) for answer in answers] for one in right])
+
+    def reconstruct(self, fields, target):
+        return list(fields)
+
+
+class Open(Trial):
+    """A trial that lets the model know what is asked."""
+
+    def _examples(self, task, split, count):
+        examples = super()._examples(task, split, count)
+        output = "image" if task == "toy_depth" else "text"
+        for example in examples:
+            self._model.known[example["image_inputs"].tobytes()] = example[f"{output}_targets"]
+        return examples
+
+
+@pytest.mark.parametrize("task", ["toy_tag", "toy_boxes", "toy_depth"])
+def test_who_sees_all_reaches_the_ceiling_and_beats_the_blind(task):
+    row = Open(Seer(), READING, examples=12).row(task)
+    better = 1.0 if row.metric.best > row.metric.worst else -1.0
+    assert row.model.score == pytest.approx(row.ceiling, abs=0.02)
+    assert better * row.ceiling > better * row.blind >= better * row.chance - 0.3
+    assert row.beats_blind
+
+
+def test_unknown_tasks_and_tasks_without_a_metric_are_refused():
+    trial = Trial(Seer(), READING)
+    with pytest.raises(ConfigError, match="toy_boxes"):
+        trial.row("toy_boxs")
+    with pytest.raises(DataError, match="judged by its loss"):
+        trial.row("toy_denoise")
+
+
+def test_tokenizers_learn_from_the_targets_of_a_mixture(tmp_path):
+    jobs = {"image": TokenizerJob(total_steps=1)}
+    drawn = MediaTokenizers(jobs, {"image": "toy_depth"}, 3)._drawn("image", CONFIG, READING)
+    assert drawn.shape == (3, *CONFIG.target("image").shape) and not np.array_equal(drawn[0], drawn[1])
+    with pytest.raises(ConfigError, match="learns from nothing"):
+        MediaTokenizers(jobs, {}).train(tmp_path, CONFIG, READING)
+    with pytest.raises(ConfigError, match="toy_boxes"):  # which asks for text alone
+        MediaTokenizers(jobs, {"image": "toy_boxs"}, 3)._drawn("image", CONFIG, READING)
