@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.fakes import Reads
-from unified_io.data import pipeline
+from unified_io.data import pipeline, values
 from unified_io.errors import ConfigError, DataError
 
 TEXT = Reads(("text_inputs",))
@@ -227,7 +227,7 @@ sizes = st.tuples(st.integers(1, 5), st.integers(1, 5))
 def test_frames_of_any_sizes_are_laid_together_and_taken_apart(shapes, key):
     ending = pipeline.FIELDS[key].shape[3:]
     frames = [np.full((*shape, *ending), place, np.float32) for place, shape in enumerate(shapes)]
-    back = pipeline._frames(key, pipeline._to_tensor(key, frames, pipeline.FIELDS[key]))
+    back = values.own_frames(key, values.to_tensor(key, frames, pipeline.FIELDS[key]))
     assert isinstance(back, list) == (len(set(shapes)) > 1)
     assert len(back) == len(frames)
     for frame, whole in zip(back, frames, strict=True):
@@ -267,7 +267,7 @@ def test_frames_of_several_sizes_reach_the_next_preprocessor():
 def test_broken_frames_are_not_taken_for_smaller_ones(place):
     broken = np.ones((2, 3, 4, 3), np.float32)
     broken[0][place] = np.nan
-    assert pipeline._frames("image_history_inputs", broken) is broken
+    assert values.own_frames("image_history_inputs", broken) is broken
 
 
 def test_a_source_can_be_replaced():

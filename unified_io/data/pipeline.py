@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from unified_io.data.denoised import Asked, Denoised
 from unified_io.data.shares import shares
+from unified_io.data.values import META, as_read, blank, field_of, own_frames, shape_of, to_python, to_tensor
 from unified_io.errors import ConfigError, DataError, unknown
 from unified_io.modalities.base import FIELDS, Field, Modality, TargetModality
 from unified_io.preprocess.denoisers.objective import Objective
@@ -35,15 +36,6 @@ def _leave_gpus_alone() -> None:
 
 
 _leave_gpus_alone()
-
-META = {
-    "meta/task": Field((), "string", "the task the example belongs to"),
-    "meta/id": Field((), "string", "what to call the example in an error"),
-    "meta/labels": Field((None,), "int32", "the truth in numbers, for evaluation"),
-    "meta/truth": Field((), "string", "what a format needs to judge an answer, as JSON"),
-    "meta/options": Field((), "string", "what to choose the answer from, every option scored by itself"),
-}
-"""What every bound example carries besides the fields of its modalities."""
 
 Format = Callable[[dict[str, Any], np.random.Generator], dict[str, Any]]
 Bound = seqio.Task | seqio.Mixture
@@ -77,17 +69,17 @@ def numpy_map(
       name: What to call it in an error.
       files: Raw fields that hold the content of a file (a picture, a sound) and stay bytes; all other strings are text.
     """
-    fields = {key: _field(key) for key in writes}
+    fields = {key: field_of(key) for key in writes}
 
     def apply(keys: tuple[str, ...], seed: np.ndarray, *values: Any) -> list[np.ndarray]:
         given = dict(zip(keys, values, strict=True))
         try:
             raw = {
-                key: value if key in files else _frames(key, _to_python(key, value))
+                key: value if key in files else own_frames(key, to_python(key, value))
                 for key, value in given.items()
             }
             made = function(raw, np.random.default_rng(seed.astype(np.uint32)))
-            return [_to_tensor(key, made.get(key), field) for key, field in fields.items()]
+            return [to_tensor(key, made.get(key), field) for key, field in fields.items()]
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise DataError(f"{name} failed on example {_called(given.get('id', ''))}: {error!r}") from error
 
@@ -97,7 +89,7 @@ def numpy_map(
         dtypes = [field.dtype for field in fields.values()]
         values = tf.numpy_function(functools.partial(apply, keys), [seed, *example.values()], dtypes)
         return {
-            key: tf.ensure_shape(value, _shape(field))
+            key: tf.ensure_shape(value, shape_of(field))
             for (key, field), value in zip(fields.items(), values, strict=True)
         }
 
@@ -106,90 +98,7 @@ def numpy_map(
 
 def output_features(fields: Sequence[str]) -> dict[str, seqio.Feature]:
     """Declares fields (keys of FIELDS or META) as a task's output features."""
-    return {key: _feature(_field(key)) for key in fields}
-
-
-def _field(key: str) -> Field:
-    known = FIELDS | META
-    if key not in known:
-        raise unknown("field", key, known)
-    return known[key]
-
-
-def _shape(field: Field) -> tuple[int | None, ...]:
-    # A string field may hold none, one or several answers.
-    return (None,) if field.dtype == "string" else field.shape
-
-
-def _blank(field: Field) -> np.ndarray:
-    shape = [size or 0 for size in _shape(field)]
-    return np.zeros(shape, object if field.dtype == "string" else field.dtype)
-
-
-def _to_tensor(key: str, value: Any, field: Field) -> np.ndarray:
-    """A value of a field as the array TensorFlow takes; None is blank."""
-    if value is None:
-        return _blank(field)
-    if field.dtype == "string":
-        return np.array([text.encode() for text in ([value] if isinstance(value, str) else value)], object)
-    array = _laid(key, value, field) if _of_frames(field) else np.asarray(value, field.dtype)
-    if array.ndim != len(field.shape):
-        raise DataError(f"{key} has shape {array.shape}, wanted {list(field.shape)}: {field.meaning}")
-    return array
-
-
-def _of_frames(field: Field) -> bool:
-    """Whether a field holds frames, each of a free height and width."""
-    return field.shape.count(None) > 2
-
-
-def _laid(key: str, value: Any, field: Field) -> np.ndarray:
-    """Frames as one array; those of another size are filled up with NaN, which `_frames` takes off again."""
-    frames = [np.asarray(frame, field.dtype) for frame in value]
-    if not all(np.isfinite(frame).all() for frame in frames):
-        raise DataError(f"{key} holds NaN or infinity; look at where its frames come from")
-    if len({frame.shape for frame in frames}) < 2:
-        return np.stack(frames) if frames else _blank(field)
-    if wrong := [frame.shape for frame in frames if frame.ndim + 1 != len(field.shape)]:
-        raise DataError(f"{key} has a frame of shape {wrong[0]}, wanted {list(field.shape[1:])}")
-    most = np.max([frame.shape for frame in frames], axis=0)
-    return np.stack(
-        [
-            np.pad(
-                frame, [(0, m - n) for m, n in zip(most, frame.shape, strict=True)], constant_values=np.nan
-            )
-            for frame in frames
-        ]
-    )
-
-
-def _frames(key: str, value: Any) -> Any:
-    """Frames of their own sizes, a list, where `_laid` filled some of them up; any other value as it is."""
-    if key not in FIELDS or not _of_frames(FIELDS[key]) or not np.isnan(value).any():
-        return value
-    # A frame that was filled up begins with its own pixels: where its first column and row end, so does it.
-    real = ~np.isnan(value.reshape(*value.shape[:3], -1)[..., 0])
-    frames = [
-        frame[:height, :width]
-        for frame, height, width in zip(value, real[:, :, 0].sum(1), real[:, 0].sum(1), strict=True)
-    ]
-    # NaN of another origin stays, for the modality to refuse.
-    return frames if all(frame.size and np.isfinite(frame).all() for frame in frames) else value
-
-
-def _to_python(key: str, value: Any) -> Any:
-    """What TensorFlow hands over as people write it: its strings are text."""
-    try:
-        if isinstance(value, bytes):
-            return value.decode()
-        if isinstance(value, np.ndarray) and value.dtype == object:
-            return [text.decode() for text in value]
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{key} is no text in UTF-8 ({error.reason} at byte {error.start}); if it is the content of a file, give "
-            f"numpy_map files=({key!r},)"
-        ) from error
-    return value
+    return {key: _feature(field_of(key)) for key in fields}
 
 
 def _called(name: Any) -> str:
@@ -278,7 +187,7 @@ def objective_of(task: seqio.Task) -> Objective | None:
 
 
 def _feature(field: Field) -> seqio.Feature:
-    dtype, rank = tf.as_dtype(field.dtype), len(_shape(field))
+    dtype, rank = tf.as_dtype(field.dtype), len(shape_of(field))
     return seqio.Feature(seqio.PassThroughVocabulary(size=1), add_eos=False, dtype=dtype, rank=rank)
 
 
@@ -302,7 +211,7 @@ def _complete(
         whole = {key: value for key, value in example.items() if keep_meta and key.startswith("meta/")}
         for key, field in fields.items():
             value = tf.constant(task) if key == "meta/task" else example.get(key)
-            value = tf.constant(_blank(field), field.dtype) if value is None else value
+            value = tf.constant(blank(field), field.dtype) if value is None else value
             whole[key] = (
                 tf.reshape(value, [-1]) if field.dtype == "string" else tf.ensure_shape(value, field.shape)
             )
@@ -312,7 +221,7 @@ def _complete(
 
 
 def _check_spec(task: str, key: str, spec: tf.TensorSpec, field: Field) -> None:
-    shapes = (tf.TensorShape(field.shape), tf.TensorShape(_shape(field)))
+    shapes = (tf.TensorShape(field.shape), tf.TensorShape(shape_of(field)))
     if spec.dtype != field.dtype or not any(shape.is_compatible_with(spec.shape) for shape in shapes):
         raise ConfigError(
             f"task {task!r} gives {key} as {spec.dtype.name} {spec.shape}, wanted {field.dtype} "
@@ -393,11 +302,3 @@ def _reason(message: str) -> str:
     lines = [line.strip() for line in message.splitlines()]
     ours = [line.split("DataError: ", 1)[1] for line in lines if "DataError: " in line]
     return ours[-1] if ours else lines[0]
-
-
-def as_read(key: str, value: Any) -> Any:
-    """Returns a value of a bound example as `preprocess` takes it: text as strings, frames at their own sizes."""
-    value = _to_python(key, value)
-    if isinstance(value, list):
-        return value if len(value) > 1 else "".join(value)
-    return _frames(key, value)

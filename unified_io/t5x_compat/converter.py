@@ -7,8 +7,9 @@ from typing import Any
 import seqio
 import tensorflow as tf
 
-from unified_io.data import pipeline, proposals
+from unified_io.data import proposals
 from unified_io.data.budgets import Budgets
+from unified_io.data.values import META
 from unified_io.errors import ConfigError
 from unified_io.model import UnifiedIOConfig
 from unified_io.t5x_compat.groups import Groups
@@ -77,7 +78,7 @@ class GroupConverter(seqio.FeatureConverter):
           ConfigError: An unknown length.
         """
         lengths = dict(task_feature_lengths or {})
-        if lengths.keys() >= pipeline.META.keys():
+        if lengths.keys() >= META.keys():
             lengths = {}
         config = limited(self._config, lengths)
         if self.pack:

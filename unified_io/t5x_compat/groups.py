@@ -15,6 +15,7 @@ from unified_io.data.lane import usable
 from unified_io.data.packer import Packer, Prepared, prepare
 from unified_io.data.packing import one_per_row
 from unified_io.data.quarantine import Quarantine
+from unified_io.data.values import as_read
 from unified_io.errors import DataError
 from unified_io.model import UnifiedIOConfig
 from unified_io.t5x_compat import batches
@@ -53,7 +54,7 @@ class Groups:
 
         One that can not be used is left out of training, its group is empty. Elsewhere every example counts.
         """
-        row = {key: pipeline.as_read(key, value) for key, value in zip(keys, values, strict=True)}
+        row = {key: as_read(key, value) for key, value in zip(keys, values, strict=True)}
         inputs, targets = self.config.inputs, self.config.targets
         seed = pipeline.fold(int(index))
         try:
@@ -82,7 +83,7 @@ class Groups:
 
     def _usable(self, ds: tf.data.Dataset, packer: Packer) -> Iterator[Prepared]:
         for index, row in enumerate(ds.as_numpy_iterator()):
-            row = {key: pipeline.as_read(key, value) for key, value in row.items()}
+            row = {key: as_read(key, value) for key, value in row.items()}
             try:
                 yield usable(row, packer, seed=pipeline.fold(index), training=self.training)
             except DataError as error:

@@ -10,6 +10,7 @@ import seqio
 import tensorflow as tf
 
 from unified_io.data import pipeline
+from unified_io.data.values import as_read
 from unified_io.evaluation import text
 from unified_io.modalities.base import FIELDS, TargetModality
 from unified_io.model import UnifiedIOConfig
@@ -148,5 +149,5 @@ def _answers(said: str, *, example: dict[str, Any], is_target: bool, fields: Seq
 
 def _judged(said: Any, *, example: dict[str, Any], is_target: bool, judge: Callable[..., Any]) -> Any:
     """What a task's own postprocessing makes of a prediction or an example, which it gets as people read it."""
-    read = {key: pipeline.as_read(key, value) for key, value in example.items()}
+    read = {key: as_read(key, value) for key, value in example.items()}
     return judge(said, example=read, is_target=is_target)

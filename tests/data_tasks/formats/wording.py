@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from data_tasks.formats.base import PREFIXES, PROMPTS, Format, preprocessor
 from data_tasks.sources.record import checked, pack
-from unified_io.data.pipeline import as_read
+from unified_io.data.values import as_read
 from unified_io.preprocess.prompts import read_wordings
 
 SEEDS = range(12)
