@@ -134,9 +134,13 @@ def guard(
         )
         made, cause = ~found.any(), jnp.argmax(found)
         # Minus zero, since adding it changes no number at all: -0.0 + 0.0 is 0.0.
-        updates = jax.tree.map(lambda u: jnp.where(made, u, jnp.array(-0.0, u.dtype)), updates)
+        updates, inner_state = jax.lax.cond(
+            made,
+            lambda: (updates, inner_state),
+            lambda: (jax.tree.map(lambda u: jnp.full_like(u, -0.0), updates), state.inner),
+        )
         return updates, GuardState(
-            inner=jax.tree.map(lambda new, old: jnp.where(made, new, old), inner_state, state.inner),
+            inner=inner_state,
             count=state.count + made,
             skipped={name: state.skipped[name] + (~made & (cause == i)) for i, name in enumerate(CAUSES)},
             in_a_row=jnp.where(made, 0, state.in_a_row + 1),

@@ -15,6 +15,8 @@ EXIT_STATUS = 2
 FILE = "stalled.txt"
 _GRACE_S = 10.0
 _MOST_LOOKS_S = 1.0
+# Behind news a run ends before the process that told them does: with the coordinator JAX would end it, without a word.
+_HEARD_S = 1.5
 
 
 class Stalled(UnifiedIOError):
@@ -75,9 +77,10 @@ class Watchdog:
     def _look(self) -> None:
         period = _MOST_LOOKS_S if self._limit_s is None else min(self._limit_s / 4, _MOST_LOOKS_S)
         while not self._ended.wait(period):
-            error = self._stalled() or (self._news and self._news())
-            if error is not None:
-                return self._stop(error)
+            if (error := self._stalled()) is not None:
+                return self._stop(error, self._grace_s)
+            if (error := self._news and self._news()) is not None:
+                return self._stop(error, min(self._grace_s, _HEARD_S))
 
     def _stalled(self) -> Stalled | None:
         waiting = self._waiting
@@ -88,10 +91,11 @@ class Watchdog:
             "was. Give the same command to continue, with a larger watchdog_s if so long is to be expected"
         )
 
-    def _stop(self, error: Exception) -> None:
+    def _stop(self, error: Exception, grace_s: float) -> None:
         self._throw(error)
-        if not self._ended.wait(self._grace_s):
-            print(f"error: {error}", file=sys.stderr, flush=True)
+        if not self._ended.wait(grace_s):
+            kind = "" if isinstance(error, Stalled) else f"{type(error).__name__}: "
+            print(f"error: {kind}{error}", file=sys.stderr, flush=True)
             os._exit(EXIT_STATUS)
 
     def _dump(self) -> str:
