@@ -17,6 +17,7 @@ _drawn = [name for name in _asked if REGISTRY[name].form.output == "image"]
 _heard = [name for name in _asked if REGISTRY[name].form.output == "audio"]
 
 MIXTURES = {
+    "toy": list(_toy),
     "toy_instruction": _asked,
     "toy_pretrain": [name for name in _toy if name not in _asked],
     "toy_pictures": _drawn,  # what the image tokenizer learns from

@@ -1,4 +1,8 @@
-"""A trained model on a task, between what needs no model and what no model can exceed. Knows registrations."""
+"""A trained model on a task, between what needs no model and what no model can exceed. Knows registrations.
+
+Tasks of pre-training are judged by their loss: a uniform guess is chance, blind is who knows how often each token comes
+or the model with the inputs of another example, and no model can exceed 0.
+"""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -6,14 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from data_tasks.foreseen import LOSS, foresee
 from data_tasks.formats.base import Format
 from data_tasks.registry import REGISTRY
 from unified_io.api import UnifiedIO
 from unified_io.data import pipeline
+from unified_io.data.denoised import Denoised
 from unified_io.errors import DataError, unknown
 from unified_io.evaluation.evaluator import answers
+from unified_io.evaluation.kind import is_blank
 from unified_io.evaluation.metric import Metric
 from unified_io.evaluation.stats import Score
+from unified_io.preprocess.denoisers.objective import Objective
 
 _CANDIDATES = 40  # training answers of which the best constant one is taken
 _MEDIA = ("image", "audio", "image_history", "audio_history")
@@ -29,7 +37,7 @@ class Row:
       metric: What it is judged by.
       chance: Score of training answers drawn at random.
       blind: The better of two answers that look at nothing: the best constant one of the training answers, and the
-        model's own, given the media of another example.
+        model's own, given the media of another example, or its prompt where a task has no media.
       model: Score of the model with its interval.
       ceiling: Score of the true target, written as tokens and read back.
     """
@@ -53,7 +61,13 @@ class Trial:
     """Judges a model on registered tasks."""
 
     def __init__(
-        self, model: UnifiedIO, source: Any, split: str = "test", examples: int = 200, seed: int = 0
+        self,
+        model: UnifiedIO,
+        source: Any,
+        split: str = "test",
+        examples: int = 200,
+        seed: int = 0,
+        objective: Objective | None = None,
     ):
         """Sets up a trial; nothing is read yet.
 
@@ -63,23 +77,28 @@ class Trial:
           split: The split to judge on.
           examples: How many of it at the most.
           seed: Seeds whatever is drawn.
+          objective: What tasks of pre-training are asked for, as in training.
         """
         self._model, self._source, self._split, self._count, self._seed = model, source, split, examples, seed
+        self._objective = objective
 
     def row(self, task: str) -> Row:
         """Judges one task.
 
         Raises:
-          ConfigError: Nobody registered it.
+          ConfigError: Nobody registered it, or it is one of pre-training, and there is no objective.
           DataError: It has no metric, or a split has no example that can be used.
         """
         if task not in REGISTRY:
             raise unknown("registered task", task, REGISTRY)
         form = REGISTRY[task].form
-        if not isinstance(form, Format) or not form.metrics:
-            raise DataError(f"{task} has no metric; it is judged by its loss")
-        metric, test = form.metrics[0], self._examples(task, self._split, self._count)
+        test = self._examples(task, self._split, self._count)
         training = self._examples(task, "train", _CANDIDATES + self._count // 2)
+        if isinstance(form, Denoised):
+            return self._foreseen(task, form, test, training)
+        if not form.metrics:
+            raise DataError(f"{task} has no metric; give its format one")
+        metric = form.metrics[0]
         truths = [form.truth(example) for example in test]
         # Answers as they were written, read anew for every example: pictures differ in size.
         candidates = [_target(form, example) for example in training[:_CANDIDATES]]
@@ -103,9 +122,16 @@ class Trial:
             ceiling=metric.total(self._true(form, test), truths),
         )
 
+    def _foreseen(self, task: str, form: Denoised, test: Sequence[Any], training: Sequence[Any]) -> Row:
+        found = foresee(self._model, test, training, seed=self._seed)
+        blind = min(found.frequencies, found.swapped)
+        return Row(task, form.record.__name__, LOSS, found.chance, blind, found.model, LOSS.best)
+
     def _examples(self, task: str, split: str, count: int) -> list[dict[str, Any]]:
         config = self._model.config
-        bound = pipeline.bind(task, config.inputs, config.targets, source=self._source)
+        bound = pipeline.bind(
+            task, config.inputs, config.targets, source=self._source, objective=self._objective
+        )
         rows = pipeline.examples(bound, split, seed=self._seed, shuffle=split == "train")
         found: list[dict[str, Any]] = []
         while len(found) < count:
@@ -143,8 +169,13 @@ def _target(form: Format, example: dict[str, Any]) -> Any:
 
 
 def _swapped(examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every example with the media of the one before it; what is asked and what is true stay."""
-    fields = [f"{medium}_{kind}" for medium in _MEDIA for kind in ("inputs", "input_masks")]
+    """Every example with the media of the one before it; what is asked and what is true stay.
+
+    Where no example has media, what is asked is all there is to go by, and is that of the one before.
+    """
+    media = [f"{medium}_{kind}" for medium in _MEDIA for kind in ("inputs", "input_masks")]
+    seen = any(key in example and not is_blank(example[key]) for example in examples for key in media)
+    fields = media if seen else ["text_inputs"]
     return [
         {**example, **{key: other[key] for key in fields if key in other}}
         for example, other in zip(examples, [examples[-1], *examples[:-1]], strict=True)

@@ -9,10 +9,19 @@ from pathlib import Path
 
 import data_tasks.toy_mixtures  # noqa: F401  registers the tasks
 from data_tasks.registry import REGISTRY
-from data_tasks.sources.stored import Reading
 from data_tasks.trial import Row, Trial
-from unified_io import api
+from unified_io import api, cli
 from unified_io.errors import DataError
+from unified_io.gin_edge import session
+
+_ABOUT = """\
+One tiny model on every format of the toy world, judged on its test split: scenes, sounds and rooms whose content no
+training example has, in wordings held out, up to {examples} examples a task. Chance is a training answer drawn at
+random; blind is the better of the best constant answer and of the model's own on the media of another example (on its
+prompt, where a task has no media); the ceiling is the true target, written as tokens and read back. Brackets are 95 %
+bootstrap intervals. Tasks of pre-training are judged by their loss: chance is a uniform guess among the tokens that
+come at all, blind the better of the frequencies of tokens in training and of the model's own loss on the inputs of
+another example asked for the same."""
 
 
 def main() -> None:
@@ -23,12 +32,14 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=200, help="test examples a task")
     parser.add_argument("--tasks", nargs="*", help="tasks; without, all of the toy world")
     args = parser.parse_args()
-    model = api.from_pretrained(args.model_dir)
-    mel = next((m.mel for m in model.config.inputs if hasattr(m, "mel")), Reading().mel)
-    trial, kept = (
-        Trial(model, Reading(mel=mel), examples=args.examples),
-        Path(args.model_dir, "toy_results.json"),
+    flags = [f"{session.MODEL_DIR}={args.model_dir!r}"]
+    job = session.build(
+        session.parse([str(Path(args.model_dir, session.CONFIG_FILE))], flags, []), cli.run
+    ).training
+    trial = Trial(
+        api.from_pretrained(args.model_dir), job.source, examples=args.examples, objective=job.objective
     )
+    kept = Path(args.model_dir, "toy_results.json")
     lines = json.loads(kept.read_text()) if kept.is_file() else {}
     for task in args.tasks or [name for name, one in REGISTRY.items() if one.group == "toy"]:
         if task in lines:
@@ -59,11 +70,7 @@ def _page(lines: list[str], examples: int) -> str:
         [
             "# Toy results",
             "",
-            "One tiny model on every format of the toy world, judged on its test split: scenes, sounds and rooms",
-            f"whose content no training example has, in wordings held out, up to {examples} examples a task. Chance is",
-            "a training answer drawn at random; blind is the better of the best constant answer and of the model's own",
-            "on the media of another example; the ceiling is the true target, written as tokens and read back.",
-            "Brackets are 95 % bootstrap intervals.",
+            _ABOUT.format(examples=examples),
             "",
             "```sh",
             "unified-io train --gin_file=gin_configs/run/toy.gin --model_dir=runs/toy",

@@ -14,10 +14,12 @@ from data_tasks.formats.restore import hide
 from unified_io.errors import DataError
 from unified_io.evaluation.metric import Metric
 from unified_io.evaluation.pictures import HOLE_PSNR
+from unified_io.preprocess.window import Window
 from unified_io.structures import boxes_to_text
 
 LEAST = 0.1
 """Part of the picture, and of the square that is shown, that a thing must cover at least."""
+_FRAMES = 10  # drawn until one shows a thing that is large enough
 _ROUNDING = 1e-3  # pixels; float32 coordinates miss a pixel's border by less
 
 
@@ -43,23 +45,12 @@ class FillHole(Painted):
         return {"image": pixels, "hole": hole}
 
     def __call__(self, raw: Raw, rng: np.random.Generator) -> Fields:
-        through = window(raw, rng)
-        boxes, _ = through.boxes(raw["boxes"])
-        shown = look(raw["image"], through)
-        real = shown["image_input_masks"]
-        holes = [(i, hole_of(box, through.side) & real) for i, box in enumerate(boxes)]
-        large = [
-            (i, hole)
-            for i, hole in holes
-            if _area(raw["boxes"][i]) > LEAST and hole.mean() > LEAST and (real & ~hole).any()
-        ]
-        if not large:
-            raise DataError(
-                f"no box covers more than {LEAST:.0%} of the picture and of what is shown of it, and leaves some of it"
-            )
-        chosen, hole = large[rng.integers(len(large))]
+        through, holes = _framed(raw, rng)
+        chosen = list(holes)[rng.integers(len(holes))]
+        shown, hole = look(raw["image"], through), holes[chosen]
+        real, box = shown["image_input_masks"], through.boxes(raw["boxes"])[0][[chosen]]
         name = plain(raw["names"][chosen])
-        prompt = self.ask(raw, rng, name=name, box=boxes_to_text(boxes[[chosen]]))
+        prompt = self.ask(raw, rng, name=name, box=boxes_to_text(box))
         return judged(raw, name) | {
             "text_inputs": prompt,
             "image_inputs": hide(shown["image_inputs"], ~hole),
@@ -67,6 +58,29 @@ class FillHole(Painted):
             "image_targets": shown["image_inputs"],
             "image_target_masks": hole,
         }
+
+
+def _framed(raw: Raw, rng: np.random.Generator) -> tuple[Window, dict[int, Bool[np.ndarray, "s s"]]]:
+    """Frames a picture so that a thing is large in it; returns the holes over such things by their numbers.
+
+    Raises:
+      DataError: There was none in several frames.
+    """
+    for _ in range(_FRAMES):
+        through = window(raw, rng)
+        boxes, _ = through.boxes(raw["boxes"])
+        real = through.real
+        holes = {i: hole_of(box, through.side) & real for i, box in enumerate(boxes)}
+        large = {
+            i: hole
+            for i, hole in holes.items()
+            if _area(raw["boxes"][i]) > LEAST and hole.mean() > LEAST and (real & ~hole).any()
+        }
+        if large:
+            return through, large
+    raise DataError(
+        f"no box covers more than {LEAST:.0%} of the picture and of what is shown of it, and leaves some of it"
+    )
 
 
 def hole_of(box: Float[np.ndarray, "4"], side: int) -> Bool[np.ndarray, "s s"]:

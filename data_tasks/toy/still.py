@@ -31,9 +31,9 @@ def scene(split: Split, rng: np.random.Generator, size: int, **plan: Any) -> Rec
 
 
 def related(split: Split, rng: np.random.Generator, size: int) -> Record:
-    """A state in which two things at least stand to each other in a way that is beyond doubt."""
+    """A state of three things or more, two of which stand to each other in a way that is beyond doubt."""
     for _ in range(TRIES):
-        record = scene(split, rng, size, count=(max(2, split.count[0]), split.count[1]))
+        record = scene(split, rng, size, count=(max(3, split.count[0]), max(3, split.count[1])))
         if record["relations"]:
             return record
     raise DataError(f"no state with a clear relation was found in {TRIES} tries")

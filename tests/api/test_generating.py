@@ -90,8 +90,8 @@ def test_a_search_as_wide_as_all_answers_ranks_them_as_scoring_does(model, pictu
 
     fields = model.read(inputs, "text")
     batch = lay_out(model.config, [{**fields, "text_targets": answer} for answer in answers])
-    log_probs = np.asarray(compiled(model.config).log_probs(model.params, batch, target="text"))
-    without_end = log_probs[0, : 8 * 4].reshape(8, 4)[:, :3].sum(axis=1)
+    _, log_probs = compiled(model.config).log_probs(model.params, batch, target="text")
+    without_end = np.asarray(log_probs)[0, : 8 * 4].reshape(8, 4)[:, :3].sum(axis=1)
     assert found == [answers[i] for i in np.argsort(-without_end)]
     with pytest.raises(ConfigError, match="beams are for text"):
         model.generate("image", text="say", beams=2)

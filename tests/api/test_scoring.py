@@ -40,6 +40,22 @@ def test_the_mean_is_over_tokens_and_eos(model, picture, alone):
     np.testing.assert_allclose(scores[0], [x.mean() for x in alone], rtol=1e-5)
 
 
+def test_the_target_of_an_example_is_as_likely_as_the_answer_it_holds(model, picture, alone):
+    fields = model.read({"text": "what?", "image": picture}, "text")
+    found = model.likelihood_fields([{**fields, "text_targets": x} for x in ANSWERS], "text", batch_size=3)
+    for (tokens, log_probs), answer, expected in zip(found, ANSWERS, alone, strict=True):
+        assert tokens.tolist() == [*model.config.target("text").tokenize(answer), 1]
+        np.testing.assert_allclose(log_probs, expected, rtol=1e-4)
+
+
+def test_the_tokens_of_a_drawn_target_are_all_counted(model, picture):
+    fields = model.read({"text": "draw"}, "image")
+    square = {"image_targets": picture[:, : len(picture)]}
+    ((tokens, log_probs),) = model.likelihood_fields([fields | square], "image")
+    assert len(tokens) == len(log_probs) == model.config.target("image").slot_size
+    assert (log_probs < 0).all()
+
+
 def test_examples_and_rows_do_not_mix(model, picture):
     examples = [{"text": "what?", "image": picture}, {"text": "why?"}]
     many = [f"{word} {i}" for i in range(40) for word in ("cat", "dog")]  # more than one row holds

@@ -6,9 +6,9 @@ import pytest
 import data_tasks.toy.tasks  # noqa: F401
 from data_tasks.media_tokenizers import MediaTokenizers
 from data_tasks.sources.stored import Reading
-from data_tasks.trial import Trial
+from data_tasks.trial import Trial, _swapped
 from tests.tiny import MEL, tiny_config
-from unified_io.errors import ConfigError, DataError
+from unified_io.errors import ConfigError
 from unified_io.train.tokenizer_job import TokenizerJob
 
 READING = Reading(mel=MEL)
@@ -54,12 +54,20 @@ def test_who_sees_all_reaches_the_ceiling_and_beats_the_blind(task):
     assert row.beats_blind
 
 
-def test_unknown_tasks_and_tasks_without_a_metric_are_refused():
+def test_unknown_tasks_and_tasks_that_nothing_is_asked_of_are_refused():
     trial = Trial(Seer(), READING)
     with pytest.raises(ConfigError, match="toy_boxes"):
         trial.row("toy_boxs")
-    with pytest.raises(DataError, match="judged by its loss"):
+    with pytest.raises(ConfigError, match="give an objective"):
         trial.row("toy_denoise")
+
+
+def test_where_there_are_no_media_the_blind_read_the_prompt_of_another():
+    said = [{"text_inputs": word, "image_inputs": np.zeros((0, 0, 3))} for word in "abc"]
+    assert [example["text_inputs"] for example in _swapped(said)] == ["c", "a", "b"]
+    seen = [{**example, "image_inputs": np.full((2, 2, 3), i)} for i, example in enumerate(said)]
+    assert [example["text_inputs"] for example in _swapped(seen)] == ["a", "b", "c"]
+    assert [example["image_inputs"].max() for example in _swapped(seen)] == [2, 0, 1]
 
 
 def test_tokenizers_learn_from_the_targets_of_a_mixture(tmp_path):

@@ -98,11 +98,13 @@ class Compiled:
             tokens, _ = decode(following, cache, sampler=sampler, rng=keys, **shared)
         return self._apply(params, tokens, target, method="render")
 
-    def _log_probs(self, params: Any, batch: Any, *, target: str) -> Float[Array, "G places"]:
-        """Log-probability of every target token of one modality, in nats; 0 where there is none."""
+    def _log_probs(
+        self, params: Any, batch: Any, *, target: str
+    ) -> tuple[Int[Array, "G places"], Float[Array, "G places"]]:
+        """Target tokens of one modality and their log-probabilities, in nats; 0 where there is none."""
         out = self._apply(params, batch, method="__call__")[target]
         cross_entropy, _ = token_loss(out.logits, out.tokens, 0.0)
-        return -cross_entropy * (out.weights > 0)
+        return out.tokens, -cross_entropy * (out.weights > 0)
 
     def _reconstruct(self, params: Any, bank: dict[str, np.ndarray], *, target: str) -> Array:
         return self._apply(params, bank, target, method="reconstruct")

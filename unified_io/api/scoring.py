@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from unified_io.api.compiled import compiled
 from unified_io.api.engine import Engine
@@ -67,12 +67,41 @@ class Scoring(Engine):
             texts = [{**examples[i], target.fields[0]: [answers[a] for a in group]} for i, group in part]
             config = needed(self.config, texts, target.name)
             batch = lay_out(config, texts)
-            log_probs = np.asarray(compiled(config).log_probs(params, batch, target=target.name))
-            for (i, group), found in zip(part, aggregate(batch, log_probs, by), strict=False):
+            _, log_probs = compiled(config).log_probs(params, batch, target=target.name)
+            for (i, group), found in zip(part, aggregate(batch, np.asarray(log_probs), by), strict=False):
                 scores[i, group] = found[: len(group)]
             if chosen.progress:
                 chosen.progress(start + len(part), len(rows))
         return scores
+
+    def likelihood_fields(
+        self, examples: Sequence[Mapping[str, Any]], target: str, **options: Any
+    ) -> list[tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]]:
+        """How likely the targets are that examples in raw fields hold.
+
+        Args:
+          examples: Each with its inputs and a target of that modality.
+          target: The modality.
+          options: `batch_size`, `progress` (examples) and `allow_random`, as in `Options`.
+
+        Returns:
+          Per example the tokens that training would count, EOS included, and their log-probabilities in nats.
+        """
+        chosen = Options.read(options, only=("batch_size", "progress", "allow_random"))
+        params = self._trained(chosen.allow_random)
+        found = []
+        for start in range(0, len(examples), chosen.batch_size):
+            part = examples[start : start + chosen.batch_size]
+            config = needed(self.config, part, target)
+            batch = lay_out(config, part)
+            tokens, log_probs = compiled(config).log_probs(params, batch, target=target)
+            head, length = batch["heads"][target], batch["decoder"]["segment_ids"].shape[-1]
+            rows = np.where(head["weights"][0] > 0, head["positions"][0] // length, -1)
+            for row in range(len(part)):
+                found.append((np.asarray(tokens)[0, rows == row], np.asarray(log_probs)[0, rows == row]))
+            if chosen.progress:
+                chosen.progress(len(found), len(examples))
+        return found
 
 
 def split(answers: Sequence[str], target: TextTarget) -> list[list[int]]:
