@@ -19,7 +19,7 @@ _PREFIX = re.compile(r"\[\w+\] \[\w\]")
 Example = Mapping[str, Any]
 
 LOSS = Whole(
-    "loss, nats a token",
+    "nats_per_token",
     best=0.0,
     worst=math.inf,
     all=lambda nats, tokens: float(np.sum(nats) / np.sum(tokens)),

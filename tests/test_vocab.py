@@ -16,6 +16,7 @@ from unified_io.vocab import (
     UNK,
     Vocabulary,
     location_word,
+    plain_text,
     sentinel_word,
 )
 
@@ -55,6 +56,13 @@ def test_every_special_word_is_one_token_with_its_id():
 def test_special_words_count_at_the_start_of_a_word_only():
     assert SHIPPED.encode("word <extra_id_5>")[-1] == SHIPPED.sentinel_id(5)
     assert SHIPPED.sentinel_id(5) not in SHIPPED.encode("word<extra_id_5>")
+
+
+def test_a_text_from_elsewhere_holds_no_special_word():
+    text = plain_text(" ".join(SPECIAL_WORDS))
+    assert max(SHIPPED.encode(text)) < SHIPPED.base_size
+    assert plain_text(text) == text
+    assert plain_text("a <b> [Text] c") == "a <b> [Text] c"
 
 
 def test_location_ids_and_bins_are_inverse():

@@ -6,6 +6,7 @@ Knows spellings and ids; what a location or a sentinel stands for is the busines
 import dataclasses
 import functools
 import importlib.resources
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -47,6 +48,14 @@ def location_word(bin: int) -> str:
     return f"<extra_id_{SENTINELS + bin}>"
 
 
+def plain_text(text: str) -> str:
+    """Parts what would be read as special words, so that a text from elsewhere is nothing but text.
+
+    plain_text("see <extra_id_5>") = "see < extra_id_5>"
+    """
+    return _LOOKS_SPECIAL.sub(r"\g<0> ", text)
+
+
 SPECIAL_WORDS = (
     *(location_word(bin) for bin in reversed(range(LOCATION_BINS))),
     *(sentinel_word(k) for k in reversed(range(SENTINELS))),
@@ -57,6 +66,7 @@ SPECIAL_WORDS = (
 )
 """Every special word, in the order of their ids, which follow the pieces of the tokenizer."""
 
+_LOOKS_SPECIAL = re.compile(r"<(?=extra_id_|image_|audio_)|\[(?=(?:Text|Image|Audio)\] \[)")
 _OFFSETS = {word: offset for offset, word in enumerate(SPECIAL_WORDS)}
 
 Ids = TypeVar("Ids", int, np.ndarray)

@@ -79,4 +79,4 @@ def numbers_off(predicted: Float[np.ndarray, "k"] | None, truth: Sequence[float]
     return float(np.abs(np.clip(predicted, 0.0, 1.0) - np.asarray(truth)).mean())
 
 
-NUMBERS = Mean("action L1", best=0.0, worst=1.0, each=numbers_off)
+NUMBERS = Mean("action_l1", best=0.0, worst=1.0, each=numbers_off)

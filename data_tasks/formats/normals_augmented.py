@@ -186,5 +186,5 @@ def _angle(predicted: Float[np.ndarray, "3"] | None, truth: Any) -> float:
 ANGLE = Mean("angle", 0.0, 180.0, each=_angle)
 """Degrees between the direction that was written and the true one."""
 CLOSE = Mean("within 11.25 degrees", each=lambda predicted, truth: float(_angle(predicted, truth) < 11.25))
-AXES_OFF = Mean("axes L1", 0.0, 2.0, each=lambda made, true: float(np.abs(made - true).mean()))
+AXES_OFF = Mean("axes_l1", 0.0, 2.0, each=lambda made, true: float(np.abs(made - true).mean()))
 """Mean distance of the parts along the axes asked for, unknown pixels counted as equal."""

@@ -75,4 +75,4 @@ def _same(mine: Any, yours: Any) -> bool:
     return True
 
 
-PLAN = Mean("steps right", each=plan_right)
+PLAN = Mean("steps_right", each=plan_right)

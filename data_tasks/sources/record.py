@@ -8,6 +8,7 @@ import numpy as np
 from flax import serialization
 
 from unified_io.errors import DataError, unknown
+from unified_io.vocab import plain_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +163,9 @@ def _plain(key: str, value: Any) -> Any:
         return [_plain(key, one) for one in value]
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub":
         return value
-    if value is None or isinstance(value, str | bool | int | float | bytes):
+    if isinstance(value, str):
+        return plain_text(value)
+    if value is None or isinstance(value, bool | int | float | bytes):
         return value
     raise DataError(f"field {key} holds {type(value).__name__}; wanted JSON values or arrays of numbers")
 
@@ -170,14 +173,14 @@ def _plain(key: str, value: Any) -> Any:
 def _text(key: str, value: Any) -> str:
     if isinstance(value, bytes):
         try:
-            return value.decode()
+            value = value.decode()
         except UnicodeDecodeError as error:
             raise DataError(
                 f"field {key} is no text in UTF-8: {error.reason} at byte {error.start}"
             ) from error
     if not isinstance(value, str):
         raise DataError(f"field {key} is {str(value)[:60]!r} of type {type(value).__name__}, wanted text")
-    return value
+    return plain_text(value)
 
 
 def _check_boxes(raw: Mapping[str, Any]) -> None:

@@ -38,7 +38,7 @@ def gripped(numbers: Any, world: Mapping[str, Any]) -> float:
 
 
 SUCCESS = {
-    "words": Mean("steps nearer", each=came_nearer),
+    "words": Mean("steps_nearer", each=came_nearer),
     "numbers": Mean("success", each=gripped),
     "program": Mean("success", each=did_job),
 }

@@ -35,8 +35,8 @@ def facts_told(caption: str, truth: Sequence[str]) -> float:
     return right / (4 * max(len(told), len(true), 1))
 
 
-FACTS = Mean("facts told", each=facts_told)
-HEARD = Mean("facts heard", each=facts_heard)
+FACTS = Mean("facts_told", each=facts_told)
+HEARD = Mean("facts_heard", each=facts_heard)
 _SPECTRUM = dataclasses.replace(LOG_MEL, each=lambda made, truth: LOG_MEL.each(made, truth["true"]))
 
 

@@ -290,3 +290,12 @@ def test_where_a_vocabulary_lies_is_no_part_of_the_objective(tmp_path):
     moved = TextDenoiser(vocabulary=Vocabulary(str(copy)), length=64)
     loader = _loader(OBJECTIVE)
     _loader(dataclasses.replace(OBJECTIVE, text=moved)).restore(loader.state(0), 0)
+
+
+def test_lists_of_a_gin_file_are_the_same_objective_as_tuples():
+    loader = _loader(OBJECTIVE)
+    text = dataclasses.replace(
+        OBJECTIVE.text, regular=[*OBJECTIVE.text.regular], extreme=[*OBJECTIVE.text.extreme]
+    )
+    state = json.loads(json.dumps(_loader(dataclasses.replace(OBJECTIVE, text=text)).state(0)))
+    loader.restore(state, 0)

@@ -82,7 +82,7 @@ def _settings(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         value = {"base_size": value.base_size, "size": value.size}
     if dataclasses.is_dataclass(value):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         value = dict(enumerate(value))
     if isinstance(value, Mapping):
         for key, item in value.items():

@@ -295,3 +295,16 @@ def test_raw_fields_are_packed_and_back():
     back = unpack(pack(raw))
     assert back["actions"] == [[1, 2.5], "go"] and back["boxes"].shape == (0, 4) and "text" not in back
     np.testing.assert_array_equal(back["world"]["n"], [0, 1, 2])
+
+
+def test_words_of_a_dataset_that_look_special_stay_words():
+    raw = checked(
+        {
+            "question": b"what is <extra_id_7>?",
+            "answers": ["[Text] [S] a"],
+            "turns": [{"said": "<image_input>"}],
+        }
+    )
+    assert raw["question"] == "what is < extra_id_7>?"
+    assert raw["answers"] == ["[ Text] [S] a"]
+    assert raw["turns"] == [{"said": "< image_input>"}]

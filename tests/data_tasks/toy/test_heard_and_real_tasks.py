@@ -41,8 +41,8 @@ TASKS = [pytest.param(name, marks=[needs_espeak] if name in SPOKEN else []) for 
 LOSS = {
     "localisation": 0.02,
     "cider": 6.5,
-    "facts heard": 0.02,
-    "action L1": 1e-3,
+    "facts_heard": 0.02,
+    "action_l1": 1e-3,
     "depth_rmse": 1e-3,
     "flow_epe": 1e-2,
 }

@@ -16,15 +16,13 @@ from unified_io.errors import ConfigError
 from unified_io.preprocess import denoise
 from unified_io.preprocess.denoise import Spans
 from unified_io.preprocess.denoisers.chances import check_weights
-from unified_io.vocab import SENTINELS, Vocabulary, sentinel_word
+from unified_io.vocab import SENTINELS, Vocabulary, plain_text, sentinel_word
 
 PARADIGMS = ("R", "S", "X")
 LEAST_LENGTH = 32
 
 # A word with the space in front of it. What has no spaces (Chinese, a link) is cut every so many letters.
 _WORD = re.compile(r"\s*\S{1,24}")
-# Text that looks like a special word of the vocabulary must not become one.
-_SPECIAL = re.compile(r"<(?=extra_id_|image_|audio_)|\[(?=(?:Text|Image|Audio)\] \[)")
 _SENTINEL = re.compile(r"( <extra_id_\d+>)")
 
 
@@ -89,7 +87,7 @@ class TextDenoiser:
           at: Where to begin, from 0, the first word, to 1, the last one.
           space: What stands in front of the first word.
         """
-        pieces = _WORD.findall(space + _SPECIAL.sub(r"\g<0> ", text).strip()) if text.strip() else []
+        pieces = _WORD.findall(space + plain_text(text).strip()) if text.strip() else []
         start = int(at * len(pieces))
         behind = self._fill(pieces[start:], room)
         room -= sum(word.size for word in behind)
