@@ -188,6 +188,11 @@ class Mapped(seqio.DataSource):
     def supports_arbitrary_sharding(self) -> bool:
         return True
 
+    @property
+    def starts_anywhere(self) -> bool:
+        """Whether `get_dataset` takes `first`: where every row is one record, those before need not be made."""
+        return self.keep is None and self.each is None
+
     def context(self, split: str) -> Context:
         """Where a split lies."""
         own = self.own[split].partition(":")[0]
@@ -211,13 +216,14 @@ class Mapped(seqio.DataSource):
         shuffle: bool = True,
         seed: int | None = None,
         shard_info: seqio.ShardInfo | None = None,
+        first: int = 0,
         **_: object,
     ) -> tf.data.Dataset:
         context, seed = self.context(split), seed or 0
         span = dataclasses.replace(_part(self.own[split]), seed=seed if shuffle else None)
         if shard_info:
             span = dataclasses.replace(span, shard=shard_info.index, shards=shard_info.num_shards)
-        rows = self.stored.rows(context, span)
+        rows = self.stored.rows(context, span).skip(first)
         keys = sorted(rows.element_spec)
 
         def make(*values: np.ndarray) -> list[np.ndarray]:

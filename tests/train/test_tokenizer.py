@@ -11,8 +11,10 @@ import optax
 import pytest
 
 from unified_io.errors import ConfigError
+from unified_io.tokenizers.objectives import TokenizerObjective
 from unified_io.tokenizers.quantizer import Quantizer
 from unified_io.tokenizers.vit_vqgan import ViTVQGAN, ViTVQGANConfig
+from unified_io.train.codebook import Codebook
 from unified_io.train.optimizer import guard
 from unified_io.train.tokenizer import init_tokenizer_state, make_tokenizer_step
 from unified_io.train.tokenizer_job import PARAMS_FOLDER, TokenizerJob
@@ -43,7 +45,7 @@ def points(seed, spread=1.0):
     return {"media": jnp.asarray(rng.normal(size=(4, 16, 2)) * spread, jnp.float32)}
 
 
-def codebook(state):
+def entries(state):
     return np.asarray(state.params["quantize"]["embedding"])
 
 
@@ -55,8 +57,8 @@ def test_the_first_step_takes_its_codebook_from_the_data():
     state = init_tokenizer_state(Points(), SGD, points(0), seed=0)
     state, metrics = make_tokenizer_step(Points(), SGD, seed=0)(state, points(0))
     vectors = np.asarray(points(0)["media"]).reshape(-1, 2)
-    assert are_rows_of(codebook(state), vectors).all()
-    assert len(np.unique(codebook(state), axis=0)) == 32
+    assert are_rows_of(entries(state), vectors).all()
+    assert len(np.unique(entries(state), axis=0)) == 32
     assert float(metrics["codes_reset"]) == 32
     np.testing.assert_array_equal(state.extra["code_usage"], np.ones(32))
     assert int(state.step) == 1
@@ -64,27 +66,27 @@ def test_the_first_step_takes_its_codebook_from_the_data():
 
 def test_only_dead_codes_are_reset_and_only_when_it_is_time():
     step = make_tokenizer_step(
-        Points(), optax.sgd(0.0), reset_every=3, reset_below=0.6, usage_decay=0.5, seed=0
+        Points(), optax.sgd(0.0), codebook=Codebook(reset_every=3, reset_below=0.6, usage_decay=0.5), seed=0
     )
     state = init_tokenizer_state(Points(), SGD, points(0), seed=0)
     state, _ = step(state, points(0))
     # Nothing is near the first half of the codebook any more, and everything near the second.
-    moved = codebook(state) + np.array([100.0, 0.0]) * (np.arange(32) < 16)[:, None]
+    moved = entries(state) + np.array([100.0, 0.0]) * (np.arange(32) < 16)[:, None]
     state = state.replace(params={"quantize": {"embedding": jnp.asarray(moved)}})
     state, metrics = step(state, points(1))
-    np.testing.assert_array_equal(codebook(state), moved.astype(np.float32))
+    np.testing.assert_array_equal(entries(state), moved.astype(np.float32))
     assert float(metrics["codes_reset"]) == 0
     usage = np.asarray(state.extra["code_usage"])
     state, metrics = step(state, points(2))
-    reset = (codebook(state) != moved.astype(np.float32)).any(-1)
+    reset = (entries(state) != moved.astype(np.float32)).any(-1)
     assert reset[:16].all()
     assert float(metrics["codes_reset"]) == reset.sum()
     assert not reset[usage > 1.2].any()
-    assert are_rows_of(codebook(state)[reset], np.asarray(points(2)["media"]).reshape(-1, 2)).all()
+    assert are_rows_of(entries(state)[reset], np.asarray(points(2)["media"]).reshape(-1, 2)).all()
 
 
 def test_a_collapsed_codebook_comes_back_to_life():
-    step = make_tokenizer_step(Points(), SGD, reset_every=5, seed=0)
+    step = make_tokenizer_step(Points(), SGD, codebook=Codebook(reset_every=5), seed=0)
     state = init_tokenizer_state(Points(), SGD, points(0), seed=0)
     state, _ = step(state, points(0))
     state = state.replace(params={"quantize": {"embedding": jnp.full((32, 2), 50.0)}})
@@ -97,17 +99,17 @@ def test_a_collapsed_codebook_comes_back_to_life():
 
 def test_a_batch_of_nan_does_not_reach_the_codebook():
     optimizer = guard(SGD, lambda _: 0.1, clip_norm=None)
-    step = make_tokenizer_step(Points(), optimizer, reset_every=2, usage_decay=0.0, seed=0)
+    step = make_tokenizer_step(Points(), optimizer, codebook=Codebook(reset_every=2, usage_decay=0.0), seed=0)
     state = init_tokenizer_state(Points(), optimizer, points(0), seed=0)
     state, _ = step(state, points(0))
-    before = codebook(state)
+    before = entries(state)
     state, metrics = step(state, {"media": points(0)["media"].at[0, 0].set(jnp.nan)})
     assert float(metrics["skipped_steps"]) == 1
-    np.testing.assert_array_equal(codebook(state), before)
+    np.testing.assert_array_equal(entries(state), before)
 
 
 def test_a_resumed_run_is_the_same_run():
-    step = make_tokenizer_step(Points(), SGD, reset_every=2, seed=3)
+    step = make_tokenizer_step(Points(), SGD, codebook=Codebook(reset_every=2), seed=3)
     runs = []
     for interrupted in (False, True):
         state = init_tokenizer_state(Points(), SGD, points(0), seed=3)
@@ -115,9 +117,37 @@ def test_a_resumed_run_is_the_same_run():
             state, metrics = step(state, points(i))
             if interrupted and i == 2:
                 state = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), state)
-                step = make_tokenizer_step(Points(), SGD, reset_every=2, seed=3)
+                step = make_tokenizer_step(Points(), SGD, codebook=Codebook(reset_every=2), seed=3)
         runs.append((state, metrics))
     jax.tree.map(np.testing.assert_array_equal, *runs)
+
+
+def test_entries_are_means_of_the_vectors_they_stand_for():
+    codebook = Codebook(reset_every=1000, mean_decay=0.0)
+    objective = TokenizerObjective(codebook_weight=0.0)
+    step = make_tokenizer_step(Points(), SGD, objective=objective, codebook=codebook, seed=0)
+    state = init_tokenizer_state(Points(), SGD, points(0), codebook=codebook, seed=0)
+    state, _ = step(state, points(0))
+    before = entries(state)
+    state, _ = step(state, points(1))
+    vectors = np.asarray(points(1)["media"]).reshape(-1, 2)
+    codes = np.argmin(((vectors[:, None] - before) ** 2).sum(-1), axis=1)
+    for code in range(32):
+        mine = vectors[codes == code]
+        expected = mine.mean(0) if len(mine) else before[code]
+        np.testing.assert_allclose(entries(state)[code], expected, atol=1e-5)
+
+
+def test_means_bring_entries_nearer_than_they_were():
+    codebook, objective = Codebook(mean_decay=0.9), TokenizerObjective(codebook_weight=0.0)
+    step = make_tokenizer_step(Points(), SGD, objective=objective, codebook=codebook, seed=0)
+    state = init_tokenizer_state(Points(), SGD, points(0), codebook=codebook, seed=0)
+    errors = []
+    for i in range(120):
+        state, metrics = step(state, points(i))
+        errors.append(float(metrics["squared_error"]))
+    assert np.mean(errors[-20:]) < 0.9 * np.mean(errors[1:11])
+    assert float(metrics["average_usage"]) > 0.9
 
 
 def test_a_tokenizer_learns():
@@ -135,7 +165,7 @@ def test_a_tokenizer_learns():
         return {"media": jnp.asarray(choice.transpose(0, 1, 3, 2, 4).reshape(8, 8, 8, 1))}
 
     state = init_tokenizer_state(tokenizer, optimizer, batch(), seed=0)
-    step = make_tokenizer_step(tokenizer, optimizer, reset_every=10, seed=0)
+    step = make_tokenizer_step(tokenizer, optimizer, codebook=Codebook(reset_every=10), seed=0)
     state, first = step(state, batch())
     for _ in range(150):
         state, last = step(state, batch())

@@ -195,19 +195,22 @@ class _Part(seqio.DataSource):
 
     def get_dataset(self, split: str = "train", *_: object, **__: object) -> tf.data.Dataset:
         shard, whole = self._shard, self._whole
+        first, *_ = [*self._single, self._onwards]
+        # A source that makes its records should not make again what is only to be counted.
+        ahead = getattr(whole, "starts_anywhere", False) and not self._buffer
+        start = {"first": first} if ahead else {}
         # The source's own shuffling has one seed for all groups: their shards would overlap with several.
         if shard.num_shards == 1:
-            records = whole.get_dataset(split=split, shuffle=True, seed=self._seed)
+            records = whole.get_dataset(split=split, shuffle=True, seed=self._seed, **start)
         elif whole.supports_arbitrary_sharding or len(whole.list_shards(split)) >= shard.num_shards:
-            records = whole.get_dataset(split=split, shuffle=True, seed=self._seed, shard_info=shard)
+            records = whole.get_dataset(split=split, shuffle=True, seed=self._seed, shard_info=shard, **start)
         else:
-            records = whole.get_dataset(split=split, shuffle=True, seed=self._seed)
+            ahead, records = False, whole.get_dataset(split=split, shuffle=True, seed=self._seed)
             records = records.shard(shard.num_shards, shard.index)
         if self._buffer:
             own = pipeline.fold(self._seed, shard.index)
             records = records.shuffle(self._buffer, seed=own, reshuffle_each_iteration=False)
-        first, *_ = [*self._single, self._onwards]
-        records = records.skip(first)
+        records = records if ahead else records.skip(first)
         if not self._single:
             return records
         if self._onwards is None:

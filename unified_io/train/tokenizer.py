@@ -1,6 +1,6 @@
-"""Training of a tokenizer by the common loop: its first state, and its step, which re-seeds dead codes.
+"""Training of a tokenizer by the common loop: its first state, and its step, with or without a discriminator.
 
-Knows a tokenizer by its Reconstruction and by where its codebook lies, not what it tokenizes.
+Knows a tokenizer by its Reconstruction, not what it tokenizes.
 """
 
 import functools
@@ -11,38 +11,52 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
+from unified_io.tokenizers.adversary import Adversary
 from unified_io.tokenizers.objectives import TokenizerObjective
-from unified_io.tokenizers.quantizer import Reconstruction, code_usage, count_codes
-from unified_io.train import guard
-from unified_io.train.optimizer import global_norm
+from unified_io.train.codebook import Codebook
+from unified_io.train.gan_step import Making, Metrics, extra_state, make_gan_step
 from unified_io.train.state import TrainState
 
 Batch = dict[str, Array]
-Metrics = dict[str, Float[Array, ""]]
 
 
 def init_tokenizer_state(
-    tokenizer: nn.Module, optimizer: optax.GradientTransformation, batch: Batch, *, seed: int
+    tokenizer: nn.Module,
+    optimizer: optax.GradientTransformation,
+    batch: Batch,
+    *,
+    codebook: Codebook = Codebook(),
+    adversary: Adversary | None = None,
+    judge_optimizer: optax.GradientTransformation | None = None,
+    ema_decay: float | None = None,
+    seed: int,
 ) -> TrainState:
     """Returns the state before the first step.
-
-    No code has been used yet, so the first step takes its whole codebook from the encoder's outputs.
 
     Args:
       tokenizer: A module whose config has a `codebook_size` and whose call returns a Reconstruction.
       optimizer: What turns gradients into updates.
       batch: A batch, or shapes like one.
+      codebook: As for the step.
+      adversary: Likewise.
+      judge_optimizer: Likewise.
+      ema_decay: Likewise.
       seed: Of the weights.
     """
 
     # It runs once: optimising its code would take longer than everything else about it.
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     def init(media: Array) -> TrainState:
-        params = nn.unbox(tokenizer.init(jax.random.key(seed), media)["params"])
-        usage = jnp.zeros(tokenizer.config.codebook_size, jnp.float32)
-        return TrainState.create(params, optimizer, {"code_usage": usage})
+        key = jax.random.key(seed)
+        params = nn.unbox(tokenizer.init(key, media)["params"])
+        judge = (
+            adversary and adversary.discriminator.build().init(jax.random.fold_in(key, 1), media)["params"]
+        )
+        entries = params["quantize"]["embedding"]
+        extra = codebook.start(*entries.shape) | extra_state(params, judge, judge_optimizer, ema_decay)
+        return TrainState.create(params, optimizer, extra)
 
     return init(jnp.zeros(batch["media"].shape, batch["media"].dtype))
 
@@ -52,9 +66,10 @@ def make_tokenizer_step(
     optimizer: optax.GradientTransformation,
     *,
     objective: TokenizerObjective = TokenizerObjective(),
-    reset_every: int = 25,
-    reset_below: float = 0.05,
-    usage_decay: float = 0.95,
+    codebook: Codebook = Codebook(),
+    adversary: Adversary | None = None,
+    judge_optimizer: optax.GradientTransformation | None = None,
+    ema_decay: float | None = None,
     seed: int,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns `step(state, batch) -> (state, metrics)`, compiled once; the given state is used up.
@@ -64,68 +79,46 @@ def make_tokenizer_step(
     Args:
       tokenizer: A module whose config has a `codebook_size` and whose call returns a Reconstruction.
       optimizer: What turns gradients into updates.
-      objective: The loss.
-      reset_every: Steps from one search for dead codes to the next.
-      reset_below: A code is dead if its average usage is below this share of an even usage. It moves to where one
-        of the batch's vectors lies, and counts as evenly used from then on.
-      usage_decay: What is left of that average after a step.
-      seed: Together with the step it determines the vectors drawn, so a resumed run repeats them.
-
-    Source: random restarts as in Jukebox (Dhariwal et al. 2020), section 3.
+      objective: The loss, but for the adversary.
+      codebook: How the codebook is kept.
+      adversary: Tells what is made from what is real; None for nobody.
+      judge_optimizer: The adversary's.
+      ema_decay: Of the running mean of the parameters, see `make_gan_step`; None keeps none.
+      seed: Together with the step it determines what is drawn, so a resumed run repeats it.
     """
     size = tokenizer.config.codebook_size
-    update = optax.with_extra_args_support(optimizer).update
+    judge = adversary and adversary.discriminator.build()
 
-    def loss_fn(params: Any, media: Array) -> tuple[Float[Array, ""], tuple[Reconstruction, Metrics]]:
+    def told(judge_params: Any) -> Callable[[Array], Any]:
+        return lambda media: judge.apply({"params": judge_params}, media)
+
+    def maker_loss(params: Any, judge_params: Any, batch: Batch, step: Array) -> Any:
+        media = batch["media"]
         out = tokenizer.apply({"params": params}, media)
         loss, metrics = objective(out, media, size)
-        return loss, (out, metrics)
+        if adversary is not None:
 
-    def survey(state: TrainState, out: Reconstruction) -> tuple[Float[Array, "K"], Bool[Array, "K"]]:
-        even = count_codes(out.codes, size) * (size / out.codes.size)
-        usage = usage_decay * state.extra["code_usage"] + (1 - usage_decay) * even
-        unused = (usage < reset_below) & ((state.step + 1) % reset_every == 0)
-        return usage, (unused | (state.step == 0))
+            def others(made: Array) -> Float[Array, ""]:
+                return objective(out._replace(media=made), media, size)[0]
 
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        (loss, (out, metrics)), grads = jax.value_and_grad(loss_fn, has_aux=True)(
-            state.params, batch["media"]
+            added, seen = adversary.to_pass(told(judge_params), out.media, media, others, step)
+            loss, metrics = loss + added, metrics | seen
+        return loss, (Making(out.media, out), metrics)
+
+    def judge_loss(judge_params: Any, batch: Batch, made: Array, step: Array) -> Any:
+        return adversary.to_tell(told(judge_params), made, batch["media"], step)
+
+    def upkeep(state: TrainState, out: Any, made: Array) -> Any:
+        params, kept, metrics = codebook(
+            state, out, made, jax.random.fold_in(jax.random.key(seed), state.step)
         )
-        updates, opt_state = update(grads, state.opt_state, state.params, loss=loss)
-        params = optax.apply_updates(state.params, updates)
-        made = guard.was_made(opt_state)
+        return params, kept, metrics | {"examples": jnp.float32(len(out.media))}
 
-        rng = jax.random.fold_in(jax.random.key(seed), state.step)
-        usage, dead = survey(state, out)
-        usage, dead = jnp.where(made, usage, state.extra["code_usage"]), dead & made
-        codebook = jnp.where(dead[:, None], _draw(rng, out.z, size), _codebook(params))
-        lasting = code_usage(jnp.where(usage < reset_below, 0.0, usage))
-        metrics |= {f"average_{name}": value for name, value in lasting.items()}
-        metrics |= {
-            "codes_reset": dead.sum().astype(jnp.float32),
-            "examples": jnp.float32(len(batch["media"])),
-        }
-        metrics |= guard.report(opt_state) or {"grad_norm": global_norm(grads)}
-        state = state.replace(
-            step=state.step + 1,
-            params=_with_codebook(params, codebook),
-            opt_state=opt_state,
-            extra={"code_usage": jnp.where(dead, 1.0, usage)},
-        )
-        return state, metrics
-
-    return jax.jit(step, donate_argnums=0)
-
-
-def _codebook(params: Any) -> Float[Array, "K C"]:
-    return params["quantize"]["embedding"]
-
-
-def _with_codebook(params: Any, codebook: Float[Array, "K C"]) -> Any:
-    return {**params, "quantize": {**params["quantize"], "embedding": codebook}}
-
-
-def _draw(rng: Array, z: Float[Array, "B L C"], count: int) -> Float[Array, "count C"]:
-    """Draws `count` of the vectors, each at most once where there are enough of them."""
-    vectors = jax.lax.stop_gradient(z).reshape(-1, z.shape[-1])
-    return jax.random.choice(rng, vectors, (count,), replace=count > len(vectors))
+    return make_gan_step(
+        maker_loss,
+        optimizer,
+        judge_loss=judge_loss if adversary else None,
+        judge_optimizer=judge_optimizer,
+        upkeep=upkeep,
+        ema_decay=ema_decay,
+    )

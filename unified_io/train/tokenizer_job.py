@@ -8,12 +8,15 @@ from typing import Any
 import flax.linen as nn
 import jax
 import numpy as np
+import optax
 
 from unified_io import checkpoint
 from unified_io.checkpoint import Checkpoints
 from unified_io.errors import ConfigError
+from unified_io.tokenizers.adversary import Adversary
 from unified_io.tokenizers.objectives import TokenizerObjective
 from unified_io.train import optimizer as optimizers
+from unified_io.train.codebook import Codebook
 from unified_io.train.loop import fit
 from unified_io.train.optimizer import OptimizerConfig
 from unified_io.train.telemetry import Telemetry
@@ -31,6 +34,10 @@ class TokenizerJob:
       batch_size: Pictures or spectrograms a step.
       optimizer: Optimizer and schedule, which ends with the last step.
       objective: Weights of the losses.
+      codebook: How dead codes come back to life, and whether entries are means.
+      adversary: A discriminator that learns beside it; None for none.
+      judge_optimizer: The discriminator's optimizer and schedule, which ends likewise.
+      ema_decay: What is left of the running mean of the parameters after a step; the mean is the result. None: none.
       seed: Seeds parameters and the order of the data.
       report_period: Steps between reports.
       checkpoint_period: Steps between checkpoints.
@@ -41,6 +48,10 @@ class TokenizerJob:
     batch_size: int = 64
     optimizer: OptimizerConfig = OptimizerConfig()
     objective: TokenizerObjective = TokenizerObjective()
+    codebook: Codebook = Codebook()
+    adversary: Adversary | None = None
+    judge_optimizer: OptimizerConfig = OptimizerConfig()
+    ema_decay: float | None = None
     seed: int = 0
     report_period: int = 50
     checkpoint_period: int = 200
@@ -72,8 +83,15 @@ class TokenizerJob:
         shapes = jax.eval_shape(lambda: nn.unbox(tokenizer.init(jax.random.key(0), media[:1])["params"]))
         optimizer = optimizers.build(self.optimizer.over(self.total_steps), shapes)
         first = next(self._batches(media, 0))
-        state = init_tokenizer_state(tokenizer, optimizer, first, seed=self.seed)
-        step = make_tokenizer_step(tokenizer, optimizer, objective=self.objective, seed=self.seed)
+        shared = {
+            "codebook": self.codebook,
+            "adversary": self.adversary,
+            "judge_optimizer": self._judge_optimizer(media[:1]),
+            "ema_decay": self.ema_decay,
+            "seed": self.seed,
+        }
+        state = init_tokenizer_state(tokenizer, optimizer, first, **shared)
+        step = make_tokenizer_step(tokenizer, optimizer, objective=self.objective, **shared)
         with (
             Checkpoints(folder) as checkpoints,
             Telemetry(folder, name, self.total_steps) as telemetry,
@@ -89,8 +107,15 @@ class TokenizerJob:
                 report_period=self.report_period,
                 watchdog_s=self.watchdog_s,
             )
-        checkpoint.save_params(result, jax.device_get(state.params))
+        checkpoint.save_params(result, jax.device_get(state.extra.get("ema", state.params)))
         return result
+
+    def _judge_optimizer(self, media: np.ndarray) -> optax.GradientTransformation | None:
+        if self.adversary is None:
+            return None
+        judge = self.adversary.discriminator.build()
+        shapes = jax.eval_shape(lambda: judge.init(jax.random.key(0), media)["params"])
+        return optimizers.build(self.judge_optimizer.over(self.total_steps), shapes)
 
     def _batches(self, media: np.ndarray, start_step: int) -> Iterator[dict[str, Any]]:
         """Batches drawn at random; the batch of a step depends on the seed and the step alone."""

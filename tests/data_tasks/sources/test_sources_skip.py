@@ -11,6 +11,7 @@ from data_tasks.formats.caption import Caption
 from data_tasks.registry import REGISTRY, register
 from data_tasks.sources import mapping
 from data_tasks.sources.lines import Lines
+from data_tasks.sources.made import Made
 from data_tasks.sources.stored import Reading
 from tests.data.fakes import INPUTS, TARGETS
 from unified_io.data import pipeline
@@ -109,3 +110,36 @@ def test_batches_are_made_of_the_others_and_the_broken_are_listed(reading, split
     assert loader.report()["quarantined"] >= len(BAD)
     assert all(f"squares {split} {number}" in said for number in BAD)
     assert (tmp_path / "quarantine.jsonl").read_text().count("\n") == len(loader.quarantine)
+
+
+MADE = "sources_made"
+WANTED: list[int] = []
+
+
+def _noted(split, number):
+    WANTED.append(number)
+    return {"image": np.full((4, 4, 3), number / 50, np.float32), "captions": [f"number {number}"]}
+
+
+@pytest.fixture
+def made():
+    fields = {"image": "image", "captions": "captions"}
+    stored = Made("numbers", _noted, {"train": 50})
+    yield register(
+        MADE, group="test", dataset="numbers", stored=stored, fields=fields, form=Caption("caption")
+    )
+    seqio.TaskRegistry.remove(MADE)
+    del REGISTRY[MADE]
+
+
+def test_who_goes_on_makes_nothing_that_lies_before(made):
+    task = seqio.TaskRegistry.get(MADE)
+    records = Records(task, "train", seed=3, draw=0)
+    whole = [next(records) for _ in range(50)]
+    _, place = whole[30]
+    again = Records(task, "train", seed=3, draw=0, place=place)
+    WANTED.clear()
+    rest = [next(again) for _ in range(5)]
+    assert [at for _, at in rest] == [at for _, at in whole[30:35]]
+    assert [example["meta/id"] for example, _ in rest] == [example["meta/id"] for example, _ in whole[30:35]]
+    assert len(WANTED) <= 7, "records before the place were made, only to be left out"
