@@ -8,8 +8,22 @@ import data_tasks.toy.tasks_heard  # noqa: F401
 from data_tasks.registry import REGISTRY
 from unified_io.data.denoised import Denoised
 
-# Parts of the examples; a task that is not named has 1.
-WEIGHTS: dict[str, float] = {}
+# Parts of the examples; a task not named has 1. More for what is slow to learn, less for second tasks of a format.
+WEIGHTS: dict[str, float] = {
+    "toy_transcribe": 2.5,
+    "toy_boxes": 1.5,
+    "toy_cuboids": 1.5,
+    "toy_patches": 1.5,
+    "toy_choose": 0.5,
+    "toy_statement": 0.5,
+    "toy_dialogue": 0.5,
+    "toy_normals": 0.7,
+    "toy_act_eye": 0.5,
+    "toy_text_denoise": 0.5,
+    "toy_video_denoise": 0.4,
+    "toy_views_denoise": 0.4,
+    "toy_interleave": 0.5,
+}
 
 _toy = {name: task for name, task in REGISTRY.items() if task.group == "toy"}
 _asked = [name for name, task in _toy.items() if not isinstance(task.form, Denoised)]

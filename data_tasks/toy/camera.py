@@ -14,7 +14,7 @@ from data_tasks.toy.scene import Camera
 
 TARGET = (0.0, 0.0, 0.25)
 """What every camera looks at."""
-FIELD = math.radians(50.0)
+FIELD = math.radians(40.0)
 """Angle between the left and the right edge of a picture."""
 
 

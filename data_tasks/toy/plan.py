@@ -12,6 +12,8 @@ from data_tasks.toy.scene import FLOORS, SIZES, TEXTURES, WALLS, Board, Light, P
 from unified_io.errors import DataError
 
 _TRIES, _PLACINGS = 3000, 12
+# Of surfaces that are plain whatever is drawn: on a small thing a pattern is larger than what tells its shape.
+_PLAIN = 0.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +71,7 @@ def distinct(state: State) -> bool:
 
 def _content(plan: Plan, count: int, rng: np.random.Generator) -> State:
     """Draws all but places: the room, the things, the puppets, the words."""
-    room = Room(_one(rng, FLOORS), _one(rng, WALLS), _one(rng, TEXTURES))
+    room = Room(_one(rng, FLOORS), _one(rng, WALLS), _texture(rng))
     light = Light(float(rng.uniform(0, 2 * math.pi)), float(rng.uniform(0.6, 1.2)))
     things = [_thing(plan.must if plan.must and n == 0 else plan.pairs, count, rng) for n in range(count)]
     puppets = [_puppet(rng) for _ in range(int(rng.integers(plan.puppets[0], plan.puppets[1] + 1)))]
@@ -86,12 +88,16 @@ def _thing(pairs: Sequence[tuple[str, str]], count: int, rng: np.random.Generato
     # Many large things would leave no room for each other.
     size = "large" if rng.random() < min(0.5, 2.0 / count) else "small"
     yaw = float(rng.uniform(0, 2 * math.pi))
-    return Thing(shape, colour, _one(rng, TEXTURES), float(rng.uniform(*SIZES[size])), (0.0, 0.0, 0.0), yaw)
+    return Thing(shape, colour, _texture(rng), float(rng.uniform(*SIZES[size])), (0.0, 0.0, 0.0), yaw)
 
 
 def _puppet(rng: np.random.Generator) -> Puppet:
     angles = tuple(float(rng.uniform(*limits)) for limits in figure.LIMITS)
-    return Puppet((0.0, 0.0), float(rng.uniform(0, 2 * math.pi)), float(rng.uniform(0.8, 1.2)), angles)
+    return Puppet((0.0, 0.0), float(rng.uniform(0, 2 * math.pi)), float(rng.uniform(0.6, 0.9)), angles)
+
+
+def _texture(rng: np.random.Generator) -> str:
+    return "plain" if rng.random() < _PLAIN else _one(rng, TEXTURES)
 
 
 def _one(rng: np.random.Generator, names: Sequence[str] | dict) -> str:

@@ -15,9 +15,10 @@ from unified_io.tokenizers.objectives import TokenizerObjective
 from unified_io.tokenizers.quantizer import Quantizer
 from unified_io.tokenizers.vit_vqgan import ViTVQGAN, ViTVQGANConfig
 from unified_io.train.codebook import Codebook
+from unified_io.train.media_job import PARAMS_FOLDER
 from unified_io.train.optimizer import guard
 from unified_io.train.tokenizer import init_tokenizer_state, make_tokenizer_step
-from unified_io.train.tokenizer_job import PARAMS_FOLDER, TokenizerJob
+from unified_io.train.tokenizer_job import TokenizerJob
 from unified_io.train.watchdog import Stalled
 
 

@@ -102,6 +102,10 @@ class SoundConfig:
     )
 
     def __post_init__(self):
+        # gin and JSON hand lists over
+        for name in ("periods", "period_channels"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "scale_layers", tuple(map(tuple, self.scale_layers)))
         if not self.periods and self.scales < 1:
             raise ConfigError("nobody judges the sound; give periods or scales")
 

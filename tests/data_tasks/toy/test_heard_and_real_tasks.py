@@ -1,5 +1,6 @@
 """Every task that is heard, spoken, done or real: from its source to features, and the oracle law."""
 
+import contextlib
 import importlib.util
 import math
 
@@ -15,6 +16,7 @@ from data_tasks.sources.stored import Reading
 from tests.data_tasks.registrations import bound
 from tests.tiny import MEL
 from unified_io.data import pipeline
+from unified_io.errors import DataError
 from unified_io.mel import MelConfig
 
 HEARD = [
@@ -60,6 +62,17 @@ def example(name, split, index):
     return task.form(unpack(pack(raw)), np.random.default_rng(index))
 
 
+def usable(name, split, count):
+    """The first examples that can be asked about; a frame drawn at random may miss what is asked for."""
+    found = []
+    for index in range(2 * count):
+        with contextlib.suppress(DataError):
+            found.append(example(name, split, index))
+        if len(found) == count:
+            break
+    return found
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_gives_one_target_to_a_small_model(name):
     task = bound(REGISTRY[name], Reading(mel=MEL, frames=3))
@@ -78,7 +91,8 @@ def test_a_task_gives_one_target_to_a_small_model(name):
 def test_the_true_target_scores_the_ceiling_of_every_metric(name):
     form = REGISTRY[name].form
     for split in REGISTRY[name].source.own:
-        examples = [example(name, split, index) for index in range(6)]
+        examples = usable(name, split, 6)
+        assert len(examples) == 6
         answers = []
         for fields in examples:
             answer = fields[f"{form.output}_targets"]

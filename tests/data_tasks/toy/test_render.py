@@ -184,7 +184,7 @@ def test_joints_lie_on_the_puppet_and_are_hidden_from_behind():
             assert (parts[~seen] == 0).all()
             y, x = parts[seen, :2].T
             assert ((y >= box[0]) & (y <= box[2]) & (x >= box[1]) & (x <= box[3])).all()
-    puppet = Puppet((0.0, 0.0), 0.0, 1.1, (0.0, 0.0, 0.3, 0.3, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0))
+    puppet = Puppet((0.0, 0.0), 0.0, 0.8, (0.0, 0.0, 0.3, 0.3, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0))
     before, behind = Camera(1.35, math.pi / 2, 2.0), Camera(1.35, -math.pi / 2, 2.0)
     state = State(Room(), (), before, puppets=(puppet,))
     found = {}
