@@ -67,12 +67,19 @@ def _low_pass(factor: int) -> np.ndarray:
 def spectrogram(
     waveform: Float[np.ndarray, " n"], sample_rate: int, mel: MelConfig
 ) -> Float[np.ndarray, "frames mels"]:
-    """Returns the log-mel of one spoken word: resampled, trimmed, of equal loudness, starting at frame 2.
+    """Returns the log-mel of one spoken word; see `clip`."""
+    return log_mel(clip(waveform, sample_rate, mel), mel)
+
+
+def clip(
+    waveform: Float[np.ndarray, " n"], sample_rate: int, mel: MelConfig
+) -> Float[np.ndarray, " samples"]:
+    """Returns one spoken word: resampled, trimmed, of equal loudness, starting at frame 2, noise around it.
 
     Args:
       waveform: Sound in [-1, 1].
       sample_rate: Its samples per second, Hz.
-      mel: How the spectrogram is taken; what exceeds its frames is cut.
+      mel: How its spectrogram will be taken; what exceeds its frames is cut.
 
     Raises:
       DataError: The sound is empty, silent or not finite.
@@ -88,10 +95,10 @@ def spectrogram(
         raise DataError("the sound is empty or silent")
     word = word * min(LOUDNESS / np.sqrt(np.mean(np.square(word))), 0.99 / np.abs(word).max())
     start = LEAD_FRAMES * mel.hop
-    clip = FLOOR * np.random.default_rng(0).standard_normal(mel.samples)
+    heard = FLOOR * np.random.default_rng(0).standard_normal(mel.samples)
     word = word[: mel.samples - start]
-    clip[start : start + len(word)] += word
-    return log_mel(clip.astype(np.float32), mel)
+    heard[start : start + len(word)] += word
+    return heard.astype(np.float32)
 
 
 def load(

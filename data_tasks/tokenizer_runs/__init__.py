@@ -1,0 +1,1 @@
+"""Tokenizers and vocoders trained from scratch on what needs no download, and judged by what they never saw."""

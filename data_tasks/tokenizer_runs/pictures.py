@@ -1,0 +1,139 @@
+"""A run that trains image tokenizers of one shape on photographs, in one or more ways, and compares them."""
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from data_tasks.tokenizer_runs.media import Photos
+from unified_io import checkpoint
+from unified_io.errors import ConfigError
+from unified_io.evaluation import environment, stats
+from unified_io.evaluation.media import psnr
+from unified_io.evaluation.pictures import ssim
+from unified_io.evaluation.report import Gallery, ImagePanel, Item, Report, Result, ScoreTable, Section, write
+from unified_io.tokenizers.quantizer import code_usage, count_codes
+from unified_io.tokenizers.vqgan import VQGAN, VQGANConfig
+from unified_io.train.job import check_writable
+from unified_io.train.media_job import PARAMS_FOLDER
+from unified_io.train.tokenizer_job import TokenizerJob
+
+SHOWN = 12
+_AT_ONCE = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureRun:
+    """Trains a VQ-GAN and its rivals on the same pictures, and writes `report.html`.
+
+    Attributes:
+      model_dir: Holds a folder for each way, and the report.
+      tokenizer: The shape of all of them.
+      ways: Name -> how it is trained; the first is the one to use.
+      photos: What they learn from and are judged by.
+    """
+
+    model_dir: str
+    tokenizer: VQGANConfig
+    ways: dict[str, TokenizerJob]
+    photos: Photos = Photos()
+
+    def check(self) -> None:
+        """Finds what can not work before anything is compiled.
+
+        Raises:
+          ConfigError: There is nothing to train, the pieces do not fit the tokenizer, or the folder can not be written.
+        """
+        if not self.ways:
+            raise ConfigError("nothing to train; give ways, a TokenizerJob by name")
+        if self.photos.side % self.tokenizer.stride:
+            raise ConfigError(
+                f"pieces of {self.photos.side} pixels, and a code covers {self.tokenizer.stride}; give Photos.side a "
+                "multiple of that"
+            )
+        check_writable(self.model_dir)
+
+    def train(self) -> None:
+        """Trains every way to its end, each from where it stopped, then writes the report."""
+        media = self.photos.training() * 2.0 - 1.0
+        for name, job in self.ways.items():
+            print(f"[{name}] {job.total_steps} steps on {len(media)} pieces", file=sys.stderr, flush=True)
+            job.train(VQGAN(self.tokenizer), media, Path(self.model_dir, name))
+        self.report()
+
+    def report(self) -> None:
+        """Judges what was trained by photographs that it never saw, and says where the page is.
+
+        Raises:
+          CheckpointError: A way has not been trained to its end.
+        """
+        real = self.photos.unseen()
+        made = {name: self._redrawn(name, real) for name in self.ways}
+        results = [result for name in self.ways for result in _results(name, *made[name], real)]
+        items = tuple(
+            Item(
+                inputs=(ImagePanel(real[i], label="real"),),
+                outputs=tuple(ImagePanel(pictures[i], label=name) for name, (pictures, _) in made.items()),
+            )
+            for i in np.linspace(0, len(real) - 1, SHOWN).astype(int)
+        )
+        text = (
+            f"{len(real)} pieces of photographs of which no piece was learnt from. Sharpness is the mean length of the "
+            "gradient as a share of the real one; usage is the share of all codes that these pieces use."
+        )
+        page, _ = write(
+            Report(
+                "Image tokenizers",
+                "Photographs written as codes and read back, in each way of training.",
+                (
+                    Section("Scores", text, (ScoreTable("scores", "", tuple(results)),)),
+                    Section("Pictures", "", (Gallery("held-out photographs", items),)),
+                ),
+                facts={
+                    "codes a piece": (self.photos.side // self.tokenizer.stride) ** 2,
+                    "codebook": self.tokenizer.codebook_size,
+                    "steps": {name: job.total_steps for name, job in self.ways.items()},
+                    "versions": environment.versions(),
+                    "machine": environment.machine(),
+                },
+            ),
+            Path(self.model_dir),
+        )
+        for result in results:
+            print(f"{result.name:32} {result.show(result.score.score)}  [{result.show_interval()}]")
+        print(f"report: {page}")
+
+    def _redrawn(self, name: str, real: np.ndarray) -> tuple[np.ndarray, Mapping[str, float]]:
+        """The pictures as one way writes and reads them, and how it uses its codes."""
+        params, _ = checkpoint.load_params(Path(self.model_dir, name, PARAMS_FOLDER))
+        apply = jax.jit(lambda media: VQGAN(self.tokenizer).apply({"params": params}, media))
+        parts = [apply(real[at : at + _AT_ONCE] * 2.0 - 1.0) for at in range(0, len(real), _AT_ONCE)]
+        codes = np.concatenate([np.asarray(part.codes).ravel() for part in parts])
+        pictures = np.concatenate([np.asarray(part.media) for part in parts]) / 2.0 + 0.5
+        usage = code_usage(count_codes(codes, self.tokenizer.codebook_size))
+        return pictures.clip(0.0, 1.0), {key: float(value) for key, value in usage.items()}
+
+
+def sharpness(pictures: Float[np.ndarray, "n h w 3"]) -> Float[np.ndarray, " n"]:
+    """Returns the mean length of every picture's gradient, in values a pixel."""
+    down, right = np.diff(pictures, axis=1)[:, :, :-1], np.diff(pictures, axis=2)[:, :-1]
+    return np.sqrt(np.square(down) + np.square(right)).mean(axis=(1, 2, 3))
+
+
+def _results(name: str, made: np.ndarray, usage: Mapping[str, float], real: np.ndarray) -> list[Result]:
+    pairs = list(zip(made, real, strict=True))
+    clear = stats.score([psnr(*pair) for pair in pairs])
+    alike = stats.score([ssim(*pair) for pair in pairs])
+    crisp = stats.score(sharpness(made) / np.maximum(sharpness(real), 1e-6))
+    whole = lambda value: stats.Score(value, (value, value), len(made))  # noqa: E731
+    return [
+        Result(f"{name}, PSNR", clear, "peak signal-to-noise ratio", "dB"),
+        Result(f"{name}, SSIM", alike, "structural similarity", ""),
+        Result(f"{name}, sharpness", crisp, "gradient as a share of the real one"),
+        Result(f"{name}, usage", whole(usage["usage"]), "codes used at all"),
+        Result(f"{name}, perplexity", whole(usage["perplexity"]), "codes, as if equally likely", ""),
+    ]
