@@ -4,18 +4,20 @@ import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
 from data_tasks.tokenizer_runs.media import Photos
+from data_tasks.tokenizer_runs.page import spread, used, write_page
 from unified_io import checkpoint
 from unified_io.errors import ConfigError
-from unified_io.evaluation import environment, stats
+from unified_io.evaluation import stats
 from unified_io.evaluation.media import psnr
 from unified_io.evaluation.pictures import ssim
-from unified_io.evaluation.report import Gallery, ImagePanel, Item, Report, Result, ScoreTable, Section, write
+from unified_io.evaluation.report import ImagePanel, Item, Result
 from unified_io.tokenizers.quantizer import code_usage, count_codes
 from unified_io.tokenizers.vqgan import VQGAN, VQGANConfig
 from unified_io.train.job import check_writable
@@ -74,40 +76,32 @@ class PictureRun:
         real = self.photos.unseen()
         made = {name: self._redrawn(name, real) for name in self.ways}
         results = [result for name in self.ways for result in _results(name, *made[name], real)]
-        items = tuple(
+        items = [
             Item(
                 inputs=(ImagePanel(real[i], label="real"),),
                 outputs=tuple(ImagePanel(pictures[i], label=name) for name, (pictures, _) in made.items()),
             )
-            for i in np.linspace(0, len(real) - 1, SHOWN).astype(int)
+            for i in spread(len(real), SHOWN)
+        ]
+        write_page(
+            self.model_dir,
+            "Image tokenizers",
+            f"{len(real)} pieces of photographs of which no piece was learnt from, written as codes and read back. "
+            "Sharpness is the mean length of the gradient as a share of the real one.",
+            results,
+            items,
+            {
+                "codes a piece": (self.photos.side // self.tokenizer.stride) ** 2,
+                "codebook": self.tokenizer.codebook_size,
+                "steps": {name: job.total_steps for name, job in self.ways.items()},
+            },
         )
-        text = (
-            f"{len(real)} pieces of photographs of which no piece was learnt from. Sharpness is the mean length of the "
-            "gradient as a share of the real one; usage is the share of all codes that these pieces use."
-        )
-        page, _ = write(
-            Report(
-                "Image tokenizers",
-                "Photographs written as codes and read back, in each way of training.",
-                (
-                    Section("Scores", text, (ScoreTable("scores", "", tuple(results)),)),
-                    Section("Pictures", "", (Gallery("held-out photographs", items),)),
-                ),
-                facts={
-                    "codes a piece": (self.photos.side // self.tokenizer.stride) ** 2,
-                    "codebook": self.tokenizer.codebook_size,
-                    "steps": {name: job.total_steps for name, job in self.ways.items()},
-                    "versions": environment.versions(),
-                    "machine": environment.machine(),
-                },
-            ),
-            Path(self.model_dir),
-        )
-        for result in results:
-            print(f"{result.name:32} {result.show(result.score.score)}  [{result.show_interval()}]")
-        print(f"report: {page}")
 
-    def _redrawn(self, name: str, real: np.ndarray) -> tuple[np.ndarray, Mapping[str, float]]:
+    def evaluate(self) -> None:
+        """As `report`."""
+        self.report()
+
+    def _redrawn(self, name: str, real: np.ndarray) -> tuple[np.ndarray, Mapping[str, Any]]:
         """The pictures as one way writes and reads them, and how it uses its codes."""
         params, _ = checkpoint.load_params(Path(self.model_dir, name, PARAMS_FOLDER))
         apply = jax.jit(lambda media: VQGAN(self.tokenizer).apply({"params": params}, media))
@@ -115,7 +109,7 @@ class PictureRun:
         codes = np.concatenate([np.asarray(part.codes).ravel() for part in parts])
         pictures = np.concatenate([np.asarray(part.media) for part in parts]) / 2.0 + 0.5
         usage = code_usage(count_codes(codes, self.tokenizer.codebook_size))
-        return pictures.clip(0.0, 1.0), {key: float(value) for key, value in usage.items()}
+        return pictures.clip(0.0, 1.0), usage
 
 
 def sharpness(pictures: Float[np.ndarray, "n h w 3"]) -> Float[np.ndarray, " n"]:
@@ -124,16 +118,14 @@ def sharpness(pictures: Float[np.ndarray, "n h w 3"]) -> Float[np.ndarray, " n"]
     return np.sqrt(np.square(down) + np.square(right)).mean(axis=(1, 2, 3))
 
 
-def _results(name: str, made: np.ndarray, usage: Mapping[str, float], real: np.ndarray) -> list[Result]:
+def _results(name: str, made: np.ndarray, usage: Mapping[str, Any], real: np.ndarray) -> list[Result]:
     pairs = list(zip(made, real, strict=True))
     clear = stats.score([psnr(*pair) for pair in pairs])
     alike = stats.score([ssim(*pair) for pair in pairs])
     crisp = stats.score(sharpness(made) / np.maximum(sharpness(real), 1e-6))
-    whole = lambda value: stats.Score(value, (value, value), len(made))  # noqa: E731
     return [
         Result(f"{name}, PSNR", clear, "peak signal-to-noise ratio", "dB"),
         Result(f"{name}, SSIM", alike, "structural similarity", ""),
         Result(f"{name}, sharpness", crisp, "gradient as a share of the real one"),
-        Result(f"{name}, usage", whole(usage["usage"]), "codes used at all"),
-        Result(f"{name}, perplexity", whole(usage["perplexity"]), "codes, as if equally likely", ""),
+        *used(name, usage, len(made)),
     ]
