@@ -98,7 +98,8 @@ class _Sample:
     def in_place_of(self, declared: Mapped) -> Mapped:
         """Returns the source to read."""
         splits = {ours: own.partition(":")[0] for ours, own in declared.own.items()}
-        return Mapped(declared.stored, declared.fields, splits, declared.keep, declared.each, self.reading)
+        own = (declared.stored, declared.fields, splits, declared.keep, declared.each)
+        return Mapped(*own, self.reading, declared.reworded)
 
 
 def _sampled(name: str, split: str, folder: Path, reading: Any) -> _Sample:

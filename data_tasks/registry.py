@@ -1,7 +1,7 @@
 """Every task that reads a stored or made-up dataset: one registration each, and the table of them."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import seqio
@@ -63,6 +63,7 @@ def register(
     splits: Mapping[str, str] | None = None,
     keep: Callable[[Record], bool] | None = None,
     each: Callable[[Record], Iterable[Record]] | None = None,
+    reworded: Collection[str] | None = None,
     **about: Any,
 ) -> Registration:
     """Registers a task over a stored dataset.
@@ -77,13 +78,17 @@ def register(
       splits: Ours -> the dataset's; None are "train" and "validation" under these names.
       keep: Which records to use.
       each: Makes several records of one.
+      reworded: Splits that are asked for in held-out wordings; None is all but "train".
       about: `obtain`, `available`, `size`, `weight`, `sample`, `media`, as in `Registration`.
 
     Raises:
       ConfigError: The format reads a field that is not mapped.
     """
-    source = Mapped(stored, fields, splits or {"train": "train", "validation": "validation"}, keep, each)
-    if isinstance(form, Format) and (missing := sorted({*form.reads} - {*fields, "id", "training"})):
+    own = splits or {"train": "train", "validation": "validation"}
+    source = Mapped(stored, fields, own, keep, each, reworded=reworded)
+    if isinstance(form, Format) and (
+        missing := sorted({*form.reads} - {*fields, "id", "training", "reworded"})
+    ):
         raise ConfigError(
             f"task {name!r} does not map {', '.join(missing)}, which {type(form).__name__} reads"
         )

@@ -16,12 +16,11 @@ from unified_io.gin_edge import session
 
 _ABOUT = """\
 One tiny model on every format of the toy world, judged on its test split: scenes, sounds and rooms whose content no
-training example has, in wordings held out, up to {examples} examples a task. Chance is a training answer drawn at
-random; blind is the better of the best constant answer and of the model's own on the media of another example (on its
-prompt, where a task has no media); the ceiling is the true target, written as tokens and read back. Brackets are 95 %
-bootstrap intervals. Tasks of pre-training are judged by their loss: chance is a uniform guess among the tokens that
-come at all, blind the better of the frequencies of tokens in training and of the model's own loss on the inputs of
-another example asked for the same."""
+training example has, up to {examples} examples a task. Chance is a training answer drawn at random; blind is the better
+of the best constant answer and of the model's own on the media of another example (on its prompt, where a task has no
+media); the ceiling is the true target, written as tokens and read back. Brackets are 95 % bootstrap intervals. Tasks of
+pre-training are judged by their loss: chance is a uniform guess among the tokens that come at all, blind the better of
+the frequencies of tokens in training and of the model's own loss on the inputs of another example asked the same."""
 
 
 def main() -> None:

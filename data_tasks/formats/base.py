@@ -100,7 +100,9 @@ class Format:
     def ask(self, raw: Raw, rng: np.random.Generator, output: str | None = None, **content: str) -> str:
         """Draws a prompt for a raw example: of the wordings for training, or of those held out for evaluation."""
         wordings = prompts.read_wordings(PROMPTS / f"{self.prompts}.txt")
-        templates = wordings.training if raw.get("training", True) else wordings.held_out
+        templates = (
+            wordings.held_out if raw.get("reworded", not raw.get("training", True)) else wordings.training
+        )
         return (
             f"{PREFIXES[output or self.output]} [S] {prompts.fill(prompts.choose(templates, rng), content)}"
         )

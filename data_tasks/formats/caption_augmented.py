@@ -113,7 +113,7 @@ def _bound(kind: str, caption: str, rng: np.random.Generator) -> Rule:
 
 def _worded(rule: Rule, raw: Raw, rng: np.random.Generator) -> str:
     wordings = prompts.read_wordings(PROMPTS / f"caption_rule_{rule['kind']}.txt")
-    templates = wordings.training if raw.get("training", True) else wordings.held_out
+    templates = wordings.held_out if raw.get("reworded", not raw.get("training", True)) else wordings.training
     content = {key: str(value) for key, value in rule.items() if key != "kind"}
     if rule["kind"] == "words":
         content["words"] = " and ".join(f'"{word}"' for word in rule["words"])

@@ -31,6 +31,7 @@ class RawField:
 CANONICAL: dict[str, RawField] = {
     "id": RawField("text", None, "what to call the example"),
     "training": RawField("plain", None, "whether the example is trained on; sources fill it in"),
+    "reworded": RawField("plain", None, "whether it is asked for in held-out wordings; sources fill it in"),
     "image": RawField("image", 3, "the picture, or the current frame"),
     "image_target": RawField("image", 3, "the picture to draw"),
     "images": RawField("images", None, "frames in order of time, or views"),

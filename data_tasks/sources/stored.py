@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,7 @@ class Mapped(seqio.DataSource):
       keep: Which records to use; None is all.
       each: Makes several records of one, such as one for every question; None leaves it.
       reading: How it is read.
+      reworded: Splits that are asked for in held-out wordings; None is all but "train".
     """
 
     def __init__(
@@ -167,6 +168,7 @@ class Mapped(seqio.DataSource):
         keep: Callable[[Record], bool] | None = None,
         each: Callable[[Record], Iterable[Record]] | None = None,
         reading: Reading = Reading(),
+        reworded: Collection[str] | None = None,
     ):
         super().__init__(
             splits=tuple(splits), caching_permitted=False, performs_internal_shuffling=stored.scattered
@@ -178,11 +180,11 @@ class Mapped(seqio.DataSource):
             keep,
             each,
         )
-        self.reading = reading
+        self.reading, self.reworded = reading, reworded
 
     def read_as(self, reading: Reading) -> "Mapped":
         """Returns the same source, read in another way."""
-        return Mapped(self.stored, self.fields, self.own, self.keep, self.each, reading)
+        return Mapped(self.stored, self.fields, self.own, self.keep, self.each, reading, self.reworded)
 
     @property
     def supports_arbitrary_sharding(self) -> bool:
@@ -251,6 +253,7 @@ class Mapped(seqio.DataSource):
         context = self.context(split)
         number = str(int(row["index"])) if "index" in row else bytes(row["name"]).decode(errors="replace")
         where = f"{self.stored.name} {context.split} {number}"
+        reworded = not context.training if self.reworded is None else split in self.reworded
         context = dataclasses.replace(context, seed=(seed, zlib.crc32(where.encode())))
         try:
             record = self.stored.at(context, row)
@@ -260,7 +263,7 @@ class Mapped(seqio.DataSource):
             for part, one in enumerate(self.each(record) if self.each else [record]):
                 where = f"{self.stored.name} {context.split} {number}{f'.{part}' if self.each else ''}"
                 fields = {key: self._field(key, make, one, context) for key, make in self.fields.items()}
-                raw = {"id": where, "training": context.training, **fields}
+                raw = {"id": where, "training": context.training, "reworded": reworded, **fields}
                 if isinstance(raw["id"], int | np.integer):
                     raw["id"] = str(raw["id"])
                 made.append(checked(raw))

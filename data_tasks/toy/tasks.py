@@ -22,7 +22,7 @@ from data_tasks.formats.tag import Tag
 from data_tasks.formats.track import Track
 from data_tasks.formats.views import NovelView
 from data_tasks.registry import register
-from data_tasks.toy.splits import SPLITS
+from data_tasks.toy.splits import REWORDED, SPLITS
 from data_tasks.toy.world import LENGTHS, ToyWorld
 from unified_io.data.denoised import Denoised
 
@@ -85,6 +85,7 @@ def _add(name: str, view: str, form: object, fields: tuple[str, ...]) -> None:
         splits={split: split for split in SPLITS},
         obtain="made here",
         size=LENGTHS["train"],
+        reworded=REWORDED,
     )
 
 

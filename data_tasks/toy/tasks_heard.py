@@ -14,7 +14,7 @@ from data_tasks.toy import acted, heard, reach, speech
 from data_tasks.toy.acting import Run
 from data_tasks.toy.agent import ACTIONS
 from data_tasks.toy.listening import Describe, Play, Soundtrack
-from data_tasks.toy.splits import KNOWN_SHAPES
+from data_tasks.toy.splits import KNOWN_SHAPES, REWORDED
 
 LENGTHS = {"train": 20_000, "validation": 1_000, "test": 1_000, "novel_pair": 1_000}
 SPLITS = {name: name for name in LENGTHS}
@@ -45,6 +45,7 @@ def add(
         splits=splits,
         obtain=obtain,
         size=lengths["train"],
+        reworded=REWORDED,
     )
 
 

@@ -3,10 +3,15 @@
 import itertools
 from collections import Counter
 
+import numpy as np
 import pytest
 
+import data_tasks.toy.tasks  # noqa: F401
+from data_tasks.registry import REGISTRY
+from data_tasks.sources.record import pack, unpack
 from data_tasks.toy import motion, moving, splits
 from data_tasks.toy.scene import content_hash
+from tests.data_tasks.formats.wording import worded_by
 from unified_io.errors import ConfigError
 
 COUNT = 60
@@ -79,3 +84,12 @@ def test_generators_differ_by_split_number_and_purpose():
 def test_an_unknown_split_is_named():
     with pytest.raises(ConfigError, match="validation"):
         splits.split("validaton")
+
+
+@pytest.mark.parametrize("name", [*splits.SPLITS])
+def test_only_the_split_of_new_wordings_is_asked_in_them(name):
+    task = REGISTRY["toy_caption"]
+    for index in range(4):
+        [raw] = task.source.raw(name, {"index": np.int64(index)})
+        prompt = task.form(unpack(pack(raw)), np.random.default_rng(index))["text_inputs"]
+        assert worded_by(task.form, prompt) == (name != "novel_wording")
