@@ -26,12 +26,11 @@ def test_patches_overlap():
     assert verdict.logits[0].shape == (1, 14, 14, 1)
 
 
-def test_the_default_sees_seventy_pixels():
-    sees = 1
-    for stride in (1, 1, 2, 2, 2):  # from the logits back
-        sees = (sees - 1) * stride + 4
-    layers = PatchConfig().layers
-    assert sees == 70 and layers == 3
+def test_the_default_judges_a_picture_of_256_pixels_at_30_by_30_places():
+    network = PatchConfig().build()  # patches of 70 pixels, as in pix2pix
+    look = lambda media: network.init_with_output(jax.random.key(0), media)[0]  # noqa: E731
+    verdict = jax.eval_shape(look, jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32))
+    assert verdict.logits[0].shape == (1, 30, 30, 1)
 
 
 def test_a_sound_is_folded_by_every_period():
