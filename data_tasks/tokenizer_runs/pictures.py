@@ -1,15 +1,14 @@
 """A run that trains image tokenizers of one shape on photographs, in one or more ways, and compares them."""
 
 import dataclasses
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
+from data_tasks.tokenizer_runs.compared import ComparedRun
 from data_tasks.tokenizer_runs.media import Photos
 from data_tasks.tokenizer_runs.page import spread, used, write_page
 from unified_io import checkpoint
@@ -20,59 +19,45 @@ from unified_io.evaluation.pictures import ssim
 from unified_io.evaluation.report import ImagePanel, Item, Result
 from unified_io.tokenizers.quantizer import code_usage, count_codes
 from unified_io.tokenizers.vqgan import VQGAN, VQGANConfig
-from unified_io.train.job import check_writable
 from unified_io.train.media_job import PARAMS_FOLDER
-from unified_io.train.tokenizer_job import TokenizerJob
 
 SHOWN = 12
 _AT_ONCE = 30
 
 
-@dataclasses.dataclass(frozen=True)
-class PictureRun:
-    """Trains a VQ-GAN and its rivals on the same pictures, and writes `report.html`.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PictureRun(ComparedRun):
+    """Trains a VQ-GAN and its rivals on the same pictures.
 
     Attributes:
-      model_dir: Holds a folder for each way, and the report.
       tokenizer: The shape of all of them.
-      ways: Name -> how it is trained; the first is the one to use.
       photos: What they learn from and are judged by.
     """
 
-    model_dir: str
     tokenizer: VQGANConfig
-    ways: dict[str, TokenizerJob]
     photos: Photos = Photos()
 
     def check(self) -> None:
-        """Finds what can not work before anything is compiled.
+        """As `ComparedRun.check`.
 
         Raises:
-          ConfigError: There is nothing to train, the pieces do not fit the tokenizer, or the folder can not be written.
+          ConfigError: Likewise, or the pieces do not fit the tokenizer.
         """
-        if not self.ways:
-            raise ConfigError("nothing to train; give ways, a TokenizerJob by name")
         if self.photos.side % self.tokenizer.stride:
             raise ConfigError(
                 f"pieces of {self.photos.side} pixels, and a code covers {self.tokenizer.stride}; give Photos.side a "
                 "multiple of that"
             )
-        check_writable(self.model_dir)
+        super().check()
 
-    def train(self) -> None:
-        """Trains every way to its end, each from where it stopped, then writes the report."""
-        media = self.photos.training() * 2.0 - 1.0
-        for name, job in self.ways.items():
-            print(f"[{name}] {job.total_steps} steps on {len(media)} pieces", file=sys.stderr, flush=True)
-            job.train(VQGAN(self.tokenizer), media, Path(self.model_dir, name))
-        self.report()
+    def _network(self) -> VQGAN:
+        return VQGAN(self.tokenizer)
+
+    def _media(self) -> np.ndarray:
+        return self.photos.training() * 2.0 - 1.0
 
     def report(self) -> None:
-        """Judges what was trained by photographs that it never saw, and says where the page is.
-
-        Raises:
-          CheckpointError: A way has not been trained to its end.
-        """
+        """As `ComparedRun.report`, by photographs of which no piece was learnt from."""
         real = self.photos.unseen()
         made = {name: self._redrawn(name, real) for name in self.ways}
         results = [result for name in self.ways for result in _results(name, *made[name], real)]
@@ -97,14 +82,10 @@ class PictureRun:
             },
         )
 
-    def evaluate(self) -> None:
-        """As `report`."""
-        self.report()
-
     def _redrawn(self, name: str, real: np.ndarray) -> tuple[np.ndarray, Mapping[str, Any]]:
         """The pictures as one way writes and reads them, and how it uses its codes."""
-        params, _ = checkpoint.load_params(Path(self.model_dir, name, PARAMS_FOLDER))
-        apply = jax.jit(lambda media: VQGAN(self.tokenizer).apply({"params": params}, media))
+        params, _ = checkpoint.load_params(self._folder(name) / PARAMS_FOLDER)
+        apply = jax.jit(lambda media: self._network().apply({"params": params}, media))
         parts = [apply(real[at : at + _AT_ONCE] * 2.0 - 1.0) for at in range(0, len(real), _AT_ONCE)]
         codes = np.concatenate([np.asarray(part.codes).ravel() for part in parts])
         pictures = np.concatenate([np.asarray(part.media) for part in parts]) / 2.0 + 0.5

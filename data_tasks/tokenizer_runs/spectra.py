@@ -1,7 +1,6 @@
 """A run that trains audio tokenizers of one shape on spoken digits, in one or more ways, and compares them."""
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import jax
@@ -9,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from data_tasks.digits.judges import AudioJudge
+from data_tasks.tokenizer_runs.compared import ComparedRun
 from data_tasks.tokenizer_runs.media import Voices
 from data_tasks.tokenizer_runs.page import spread, understood, used, write_page
 from unified_io import checkpoint
@@ -19,9 +19,7 @@ from unified_io.evaluation.sounds import distance
 from unified_io.mel import MelConfig, griffin_lim, log_mel
 from unified_io.tokenizers.quantizer import code_usage, count_codes
 from unified_io.tokenizers.vit_vqgan import ViTVQGAN, ViTVQGANConfig
-from unified_io.train.job import check_writable
 from unified_io.train.media_job import PARAMS_FOLDER
-from unified_io.train.tokenizer_job import TokenizerJob
 
 SHOWN = 8
 _AT_ONCE = 32
@@ -65,59 +63,47 @@ class SpectrumTokenizer:
         return made, np.concatenate([np.asarray(part.codes) for part in parts])
 
 
-@dataclasses.dataclass(frozen=True)
-class SpectrumRun:
-    """Trains a ViT-VQGAN and its rivals on the same voices, and writes `report.html`.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SpectrumRun(ComparedRun):
+    """Trains a ViT-VQGAN and its rivals on the same voices.
 
     Attributes:
-      model_dir: Holds a folder for each way, and the report.
       tokenizer: The shape of all of them.
-      ways: Name -> how it is trained; the first is the one to use.
       voices: What they learn from and are judged by.
     """
 
-    model_dir: str
     tokenizer: SpectrumTokenizer
-    ways: dict[str, TokenizerJob]
     voices: Voices = Voices()
 
     def check(self) -> None:
-        """Finds what can not work before anything is compiled.
+        """As `ComparedRun.check`.
 
         Raises:
-          ConfigError: There is nothing to train, the spectrograms do not fit, or the folder can not be written.
+          ConfigError: Likewise, or the spectrograms do not fit the tokenizer.
         """
-        if not self.ways:
-            raise ConfigError("nothing to train; give ways, a TokenizerJob by name")
         config, mel = self.tokenizer.config, self.voices.mel
         if (config.frames, config.mels) != (mel.frames, mel.mels):
             raise ConfigError(
                 f"the tokenizer takes {config.frames} frames of {config.mels} bands, the mel has {mel.frames} of "
                 f"{mel.mels}; make them equal"
             )
-        check_writable(self.model_dir)
+        super().check()
 
-    def train(self) -> None:
-        """Trains every way to its end, each from where it stopped, then writes the report."""
-        media = self.tokenizer.media(log_mels(self.voices.training().sounds, self.voices.mel))
-        for name, job in self.ways.items():
-            print(f"[{name}] {job.total_steps} steps on {len(media)} words", file=sys.stderr, flush=True)
-            job.train(ViTVQGAN(self.tokenizer.config), media, Path(self.model_dir, name))
-        self.report()
+    def _network(self) -> ViTVQGAN:
+        return ViTVQGAN(self.tokenizer.config)
+
+    def _media(self) -> np.ndarray:
+        return self.tokenizer.media(log_mels(self.voices.training().sounds, self.voices.mel))
 
     def report(self) -> None:
-        """Judges what was trained by voices that it never heard, and says where the page is.
-
-        Raises:
-          CheckpointError: A way has not been trained to its end.
-        """
+        """As `ComparedRun.report`, by voices and accents that were not learnt from."""
         learnt, unseen = self.voices.training(), self.voices.unseen()
         real = log_mels(unseen.sounds, self.voices.mel)
         judge = AudioJudge().fit(log_mels(learnt.sounds, self.voices.mel), learnt.labels)
         ceiling = float(np.mean(judge.predict(real) == unseen.labels))
         made, results = {}, [understood("real", judge.predict(real) == unseen.labels)]
         for name in self.ways:
-            made[name], codes = self.tokenizer.redrawn(real, Path(self.model_dir, name))
+            made[name], codes = self.tokenizer.redrawn(real, self._folder(name))
             usage = code_usage(count_codes(codes, self.tokenizer.config.codebook_size))
             results += [
                 understood(name, judge.predict(made[name]) == unseen.labels, ceiling),
@@ -156,10 +142,6 @@ class SpectrumRun:
                 "steps": {name: job.total_steps for name, job in self.ways.items()},
             },
         )
-
-    def evaluate(self) -> None:
-        """As `report`."""
-        self.report()
 
 
 def log_mels(sounds: Float[np.ndarray, "n samples"], mel: MelConfig) -> LogMels:

@@ -22,6 +22,7 @@ from unified_io.train.tokenizer_job import TokenizerJob
 from unified_io.train.vocoder_job import VocoderJob
 
 MEL = MelConfig(sample_rate=4000, n_fft=64, hop=16, mels=16, fmax=2000.0, frames=32)
+VQ = VQGANConfig(8, (1, 2), 1, (), 16, 4, 4, 16, 4)
 JUDGE = Adversary(PatchConfig(channels=8, layers=1, groups=4))
 JOB = TokenizerJob(total_steps=2, batch_size=4)
 WAYS = {"judged": dataclasses.replace(JOB, adversary=JUDGE, ema_decay=0.9), "alone": JOB}
@@ -50,8 +51,9 @@ class Whistles:
 
 @pytest.fixture(scope="module")
 def picture_run(tmp_path_factory):
-    tokenizer = VQGANConfig(8, (1, 2), 1, (), 16, 4, 4, 16, 4)
-    run = PictureRun(str(tmp_path_factory.mktemp("pictures")), tokenizer, WAYS, Photos(16, 12, 6))
+    run = PictureRun(
+        model_dir=str(tmp_path_factory.mktemp("pictures")), tokenizer=VQ, ways=WAYS, photos=Photos(16, 12, 6)
+    )
     run.check()
     run.train()
     return run
@@ -90,7 +92,9 @@ def test_a_tokenizer_and_a_vocoder_of_sounds_are_heard_by_the_recogniser(tmp_pat
             frames=32, mels=16,
         ),
     )  # fmt: skip
-    spectra = SpectrumRun(str(tmp_path / "spectra"), tokenizer, {"alone": JOB}, Whistles())
+    spectra = SpectrumRun(
+        model_dir=str(tmp_path / "spectra"), tokenizer=tokenizer, ways={"alone": JOB}, voices=Whistles()
+    )
     spectra.check()
     spectra.train()
     found = scores(spectra)
@@ -128,12 +132,17 @@ def test_a_tokenizer_and_a_vocoder_of_sounds_are_heard_by_the_recogniser(tmp_pat
 @pytest.mark.parametrize(
     "run, words",
     [
-        (PictureRun("x", VQGANConfig(8, (1, 2), 1, (), 16, 4, 4, 16, 4), {}), "give ways"),
+        (PictureRun(model_dir="x", tokenizer=VQ, ways={}), "give ways"),
         (
-            PictureRun("x", VQGANConfig(8, (1, 2), 1, (), 16, 4, 4, 16, 4), WAYS, Photos(15)),
+            PictureRun(model_dir="x", tokenizer=VQ, ways=WAYS, photos=Photos(15)),
             "multiple of that",
         ),
-        (SpectrumRun("x", SpectrumTokenizer(ViTVQGANConfig()), WAYS, Whistles()), "make them equal"),
+        (
+            SpectrumRun(
+                model_dir="x", tokenizer=SpectrumTokenizer(ViTVQGANConfig()), ways=WAYS, voices=Whistles()
+            ),
+            "make them equal",
+        ),
         (
             WaveRun("x", HiFiGANConfig(mels=16), VocoderJob(2, mel=MelConfig()), Whistles()),
             "give them one MelConfig",
