@@ -1,9 +1,10 @@
-"""A run of any mixture in stages: tokenizers of what it draws and says, the shape of its batches, then the model."""
+"""A run of any mixture in stages: its tokenizers, its encoders, the shape of its batches, then the model."""
 
 import dataclasses
 from pathlib import Path
 from typing import Any
 
+from data_tasks.media_encoders import MediaEncoders
 from data_tasks.media_tokenizers import MediaTokenizers, announce, params_in
 from unified_io.data import statistics
 from unified_io.data.proposals import padded, propose
@@ -19,13 +20,15 @@ class StagedJob:
     Attributes:
       training: How the model is trained; tokenizers are filled in by the job.
       tokenizers: How they are trained.
-      tokenizer_dir: Where they are kept; several runs may share them. None keeps them with this run.
+      encoders: How encoders are trained before the model; those without a job learn with it.
+      tokenizer_dir: Where tokenizers and encoders are kept; several runs may share them. None keeps them with this run.
       room: Tokens of all rows of a batch together: the job measures the mixture and shapes its batches. None takes the
         budgets of `training` as they are.
     """
 
     training: TrainJob
     tokenizers: MediaTokenizers
+    encoders: MediaEncoders = MediaEncoders()
     tokenizer_dir: str | None = None
     room: int | None = None
 
@@ -38,6 +41,7 @@ class StagedJob:
         """Does all stages in order, each from where it stopped."""
         training = self._prepared()
         self.tokenizers.train(self._kept, training.model, training.source)
+        self.encoders.train(self._kept, training.model)
         if self.room is not None:
             announce("data", f"measuring {_MEASURED} examples of {training.mixture}")
             training = dataclasses.replace(training, budgets=self._budgets(training))
@@ -60,9 +64,8 @@ class StagedJob:
     def _prepared(self) -> TrainJob:
         """The stage that trains the model, with all that the others leave it."""
         job, names = self.training, tuple(self.tokenizers.jobs)
-        return dataclasses.replace(
-            job, optimizer=job.optimizer.over(job.total_steps), initial_params=params_in(self._kept, names)
-        )
+        initial = params_in(self._kept, names) | self.encoders.params_in(self._kept)
+        return dataclasses.replace(job, optimizer=job.optimizer.over(job.total_steps), initial_params=initial)
 
     def _budgets(self, job: TrainJob) -> Any:
         """A shape for the mixture: the same for the same data, whenever the run goes on."""

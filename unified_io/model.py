@@ -5,6 +5,7 @@ banks -> embedders -> one gather into rows -> encoder -> decoder -> one gather a
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -45,16 +46,28 @@ class UnifiedIOConfig:
             if not names or len(set(names)) < len(names):
                 raise ConfigError(f"a model needs distinct {kind} modalities, got {names}")
 
+    def input(self, name: str) -> Modality:
+        """Finds an input modality by name.
+
+        Raises:
+          ConfigError: The model does not read it.
+        """
+        return _named("input", name, self.inputs)
+
     def target(self, name: str) -> TargetModality:
         """Finds a target modality by name.
 
         Raises:
           ConfigError: The model does not write it.
         """
-        found = {modality.name: modality for modality in self.targets}
-        if name not in found:
-            raise unknown("target modality", name, found)
-        return found[name]
+        return _named("target", name, self.targets)
+
+
+def _named(kind: str, name: str, modalities: Sequence[Modality]) -> Any:
+    found = {modality.name: modality for modality in modalities}
+    if name not in found:
+        raise unknown(f"{kind} modality", name, found)
+    return found[name]
 
 
 @struct.dataclass

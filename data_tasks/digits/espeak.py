@@ -13,8 +13,10 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from unified_io.errors import DataError
 
@@ -40,6 +42,20 @@ class Utterance:
     pitch: int
 
 
+class Said(NamedTuple):
+    """What was said.
+
+    Attributes:
+      sounds: Of every utterance, in [-1, 1].
+      rate: Samples a second.
+      begins: Sample at which every word of every utterance begins.
+    """
+
+    sounds: list[Float[np.ndarray, " n"]]
+    rate: int
+    begins: list[Int[np.ndarray, " words"]]
+
+
 def version() -> str:
     """Returns the version of the package that brings espeak-ng.
 
@@ -53,8 +69,8 @@ def version() -> str:
     return importlib.metadata.version(PACKAGE)
 
 
-def speak(utterances: Sequence[Utterance]) -> tuple[list[np.ndarray], int]:
-    """Returns the sound of every utterance, float32 in [-1, 1], and the sample rate in Hz.
+def speak(utterances: Sequence[Utterance]) -> Said:
+    """Returns the sound of every utterance.
 
     Raises:
       DataError: espeak-ng is missing or broken, or lacks a voice.
@@ -87,10 +103,17 @@ def speak(utterances: Sequence[Utterance]) -> tuple[list[np.ndarray], int]:
         return _parse(out.read_bytes(), len(utterances))
 
 
-def _parse(stored: bytes, count: int) -> tuple[list[np.ndarray], int]:
-    rate, position, sounds = int.from_bytes(stored[:4], "little"), 4, []
+def _parse(stored: bytes, count: int) -> Said:
+    position, sounds, begins = 0, [], []
+
+    def take(kind: str, length: int) -> np.ndarray:
+        nonlocal position
+        taken = np.frombuffer(stored, kind, length, position)
+        position += taken.nbytes
+        return taken
+
+    (rate,) = take("<i4", 1)
     for _ in range(count):
-        length = int.from_bytes(stored[position : position + 4], "little")
-        sounds.append(np.frombuffer(stored, "<i2", length, position + 4).astype(np.float32) / 32768.0)
-        position += 4 + 2 * length
-    return sounds, rate
+        sounds.append(take("<i2", *take("<i4", 1)).astype(np.float32) / 32768.0)
+        begins.append(take("<i4", *take("<i4", 1)))
+    return Said(sounds, int(rate), begins)

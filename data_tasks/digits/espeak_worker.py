@@ -1,6 +1,7 @@
 """The process in which espeak-ng runs: `python espeak_worker.py REQUEST.json OUT`. Standard library only.
 
-Writes the sample rate, then for every utterance its number of samples and the samples, little-endian integers.
+Writes the sample rate, then for every utterance its number of samples, the samples, its number of words, and where each
+of them begins, in samples; little-endian integers.
 """
 
 import ctypes
@@ -12,7 +13,25 @@ SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: espeak_Synth returns when all is sp
 DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: a wrong data folder is an error code, not exit()
 RATE, PITCH = 1, 3  # espeak_PARAMETER
 BY_CHARACTER, CHARS_UTF8 = 1, 1  # how the (unused) start is counted; how the text is encoded
-Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+END, WORD = 0, 1  # espeak_EVENT_TYPE
+
+
+class Event(ctypes.Structure):
+    """What happens in a piece of sound: espeak_EVENT."""
+
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 8),
+    ]
+
+
+Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(Event))
 
 
 def main(request_path: str, out_path: str) -> None:
@@ -21,10 +40,16 @@ def main(request_path: str, out_path: str) -> None:
         request = json.load(file)
     library = ctypes.CDLL(request["library"])
     chunks: list[bytes] = []
+    begins: list[int] = []
 
     def collect(samples, count, events):
         if samples and count > 0:
             chunks.append(ctypes.string_at(samples, 2 * count))
+        for event in events or ():
+            if event.type == END:
+                break
+            if event.type == WORD:
+                begins.append(event.sample)
         return 0
 
     callback = Callback(collect)  # this name keeps it alive while the library holds its address
@@ -36,6 +61,7 @@ def main(request_path: str, out_path: str) -> None:
         out.write(struct.pack("<i", sample_rate))
         for text, voice, rate, pitch in request["utterances"]:
             chunks.clear()
+            begins.clear()
             if library.espeak_SetVoiceByName(voice.encode()):
                 sys.exit(f"this espeak-ng has no voice {voice!r}")
             library.espeak_SetParameter(RATE, rate, 0)
@@ -46,6 +72,7 @@ def main(request_path: str, out_path: str) -> None:
                 sys.exit(f"espeak_Synth failed on {text!r} with voice {voice!r}")
             samples = b"".join(chunks)
             out.write(struct.pack("<i", len(samples) // 2) + samples)
+            out.write(struct.pack(f"<{1 + len(begins)}i", len(begins), *begins))
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ def _arrays(speech: Speech) -> dict[str, np.ndarray]:
 
 def _synthesise(cast: voices.Cast, mel: MelConfig) -> Speech:
     utterances, labels = voices.script(cast)
-    spoken, rate = espeak.speak(utterances)
+    spoken, rate, _ = espeak.speak(utterances)
     return Speech(
         mels=np.stack([spectrogram(word, rate, mel) for word in spoken]),
         labels=np.asarray(labels),

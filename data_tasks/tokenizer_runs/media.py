@@ -75,5 +75,5 @@ class Voices:
 @functools.lru_cache(maxsize=4)
 def _spoken(split: str, mel: MelConfig) -> Spoken:
     utterances, labels = voices.script(voices.CASTS[split])
-    words, rate = espeak.speak(utterances)
+    words, rate, _ = espeak.speak(utterances)
     return Spoken(np.stack([speech.clip(word, rate, mel) for word in words]), np.asarray(labels))

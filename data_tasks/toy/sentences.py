@@ -6,7 +6,7 @@ Knows words only. Train, validation and test share their words but no sentence.
 import numpy as np
 
 from data_tasks.toy.belonging import belongs
-from data_tasks.toy.scene import SIZES
+from data_tasks.toy.scene import COLOURS, SHAPES, SIZES
 from data_tasks.toy.splits import split
 
 _FRAMES = (
@@ -20,6 +20,13 @@ _FRAMES = (
 _VERBS = ("rolls", "bounces", "rings", "spins", "stops")
 _WHERE = ("behind", "left of", "right of", "in front of", "on")
 _WAYS = ("straight", "left", "right", "back")
+WORDS = tuple(
+    sorted(
+        {word for text in (*_FRAMES, *_VERBS, *_WHERE, *_WAYS) for word in text.split() if "{" not in word}
+        | {*SIZES, *COLOURS, *SHAPES}
+    )
+)
+"""Every word that is ever said."""
 
 
 def sentence(name: str, rng: np.random.Generator) -> str:

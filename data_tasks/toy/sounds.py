@@ -23,7 +23,7 @@ KINDS = ("ping", "roll", "bounce")
 
 _LOW_C = 261.626  # Hz: middle C, the lowest note of large things
 _DECAYS = {"large": 0.09, "small": 0.045}  # part of the clip in which a ping falls to 1/e
-_LENGTHS = {"ping": 0.3, "roll": 0.3, "bounce": 0.3}  # part of the clip an event may last
+LENGTHS = {"ping": 0.3, "roll": 0.3, "bounce": 0.3}  # part of the clip an event may last
 _ROLLS = 24.0  # beats of a rolling thing in a clip
 _FIRST_GAP, _RESTITUTION = (
     0.11,
@@ -92,7 +92,7 @@ def waveform(events: Sequence[Event], mel: MelConfig) -> Float[np.ndarray, " n"]
     clip = _FLOOR * _noise(mel.samples)
     for event in events:
         start = round(event.at * mel.samples)
-        length = min(round((event.length or _LENGTHS[event.kind]) * mel.samples), mel.samples - start)
+        length = min(round((event.length or LENGTHS[event.kind]) * mel.samples), mel.samples - start)
         time = np.arange(length) / mel.sample_rate
         part = np.arange(length) / mel.samples
         clip[start : start + length] += (

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from data_tasks.digits import espeak, espeak_worker
 from data_tasks.digits.cache import cached, code
@@ -89,10 +89,20 @@ class Spoken:
         Raises:
           DataError: espeak-ng is missing or broken.
         """
+        said, rate, _ = self.words(split, index, folder)
+        return said, rate
+
+    def words(
+        self, split: str, index: int, folder: str | None = None
+    ) -> tuple[Float[np.ndarray, " n"], int, Int[np.ndarray, " words"]]:
+        """Returns the sound of a line, its sample rate in Hz, and the sample at which each of its words begins.
+
+        Args and errors as of `sound`.
+        """
         first = index // BATCH * BATCH
         last = min(first + BATCH, dict(self.lengths)[split])
         batch = _batch(tuple(self.line(split, one) for one in range(first, last)), folder)
-        return batch[f"line{index - first}"], int(batch["rate"])
+        return batch[f"line{index - first}"], int(batch["rate"]), batch[f"begins{index - first}"]
 
 
 @functools.lru_cache(maxsize=256)
@@ -104,7 +114,9 @@ def _batch(lines: tuple[Utterance, ...], folder: str | None) -> dict[str, np.nda
     }
 
     def build() -> dict[str, np.ndarray]:
-        sounds, rate = espeak.speak(lines)
-        return {"rate": np.array(rate)} | {f"line{number}": sound for number, sound in enumerate(sounds)}
+        sounds, rate, begins = espeak.speak(lines)
+        named = {f"line{number}": sound for number, sound in enumerate(sounds)}
+        named |= {f"begins{number}": begun for number, begun in enumerate(begins)}
+        return {"rate": np.array(rate)} | named
 
     return cached(folder, "spoken", depends_on, build)

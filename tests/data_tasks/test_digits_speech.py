@@ -69,12 +69,22 @@ def test_every_voice_exists_and_repeats_to_the_bit():
         for number, variant in enumerate(cast.variants)
         for accent in [cast.accents[number % len(cast.accents)]]
     ]
-    first, rate = espeak.speak(utterances)
-    again, _ = espeak.speak(utterances)
+    first, rate, _ = espeak.speak(utterances)
+    again, *_ = espeak.speak(utterances)
     assert rate == 22050
     for utterance, one, other in zip(utterances, first, again, strict=True):
         assert np.array_equal(one, other), utterance
         assert 0.15 < np.abs(one).max() <= 1 and 0.2 < len(one) / rate < 1.2, utterance
+
+
+@needs_espeak
+def test_words_begin_where_they_are_heard():
+    said = espeak.speak([espeak.Utterance("stop stop stop", "gmw/en-US+m1", 140, 50)])
+    (sound,), (begins,) = said.sounds, said.begins
+    assert len(begins) == 3 and begins[0] == 0 and (np.diff(begins) > 0.1 * said.rate).all()
+    length = int(np.diff(begins).min())
+    first, second = (np.abs(np.fft.rfft(sound[begin : begin + length])) for begin in begins[:2])
+    assert np.corrcoef(first, second)[0, 1] > 0.6
 
 
 @needs_espeak

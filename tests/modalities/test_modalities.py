@@ -52,6 +52,21 @@ def test_long_text_is_cut_and_ends_with_eos():
     assert len(features["tokens"]) == 5 and features["tokens"][-1] == EOS
 
 
+def test_evenness_weighs_answers_rather_than_tokens():
+    answers = ["seven", "the number seven is drawn in the middle"]
+    plain, even, half = (TextTarget(evenness=evenness) for evenness in (0.0, 1.0, 0.5))
+    features = preprocess(plain, text_targets=answers)
+    streams, counts = features["streams"], np.bincount(features["streams"])
+    assert counts[1] > counts[0] and (plain.weights(features) == 1).all()
+    for target, sums in ((even, [1, 1]), (half, np.sqrt(counts))):
+        weights = target.weights(features)
+        assert weights.shape == target.slots(features).shape and weights.dtype == np.float32
+        np.testing.assert_allclose(np.bincount(streams, weights[:, 0]), sums, rtol=1e-6)
+    assert even.weights(preprocess(even)).shape == (0, 1)
+    with pytest.raises(ConfigError, match="from 0 to 1"):
+        TextTarget(evenness=2.0)
+
+
 def test_parallel_answers_restart_positions_and_have_streams():
     features = preprocess(TextTarget(), text_targets=["seven", "the number seven"])
     first = int((features["streams"] == 0).sum())

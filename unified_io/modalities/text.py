@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from unified_io.errors import ConfigError
 from unified_io.modalities.base import (
     Embedder,
     Features,
@@ -92,7 +93,18 @@ class TextInputEmbedder(Embedder):
 
 @dataclasses.dataclass(frozen=True)
 class TextTarget(Written, TargetModality):
-    """The answer. Several parallel answers (a list) are streams that do not see each other."""
+    """The answer. Several parallel answers (a list) are streams that do not see each other.
+
+    Attributes:
+      evenness: How far a short answer counts like a long one in the loss: each of its n tokens weighs n ** -evenness.
+        0 is the mean over all tokens, as released; with 1 every answer counts the same.
+    """
+
+    evenness: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.evenness <= 1:
+            raise ConfigError(f"evenness is {self.evenness}; give a number from 0 to 1")
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -134,6 +146,11 @@ class TextTarget(Written, TargetModality):
 
     def streams(self, features: Features) -> np.ndarray:
         return features["streams"]
+
+    def weights(self, features: Features) -> np.ndarray:
+        streams = self.streams(features)
+        lengths = np.bincount(streams, minlength=1)[streams].astype(np.float32)
+        return (lengths**-self.evenness)[:, None]
 
     def detokenize(self, rendered: np.ndarray) -> Any:
         """Returns the text up to EOS."""

@@ -51,12 +51,12 @@ class MediaJob:
     checkpoint_period: int = 200
     watchdog_s: float | None = 600.0
 
-    def train(self, network: nn.Module, media: np.ndarray, folder: str | Path) -> Path:
+    def train(self, network: nn.Module, media: Any, folder: str | Path) -> Path:
         """Trains to the end, or goes on; leaves the parameters in `folder/params`.
 
         Args:
           network: The network.
-          media: All training arrays: float32 [N, ...].
+          media: All training arrays, one entry a medium.
           folder: Holds checkpoints, metrics and the result.
 
         Returns:
@@ -91,14 +91,18 @@ class MediaJob:
                 report_period=self.report_period,
                 watchdog_s=self.watchdog_s,
             )
-        checkpoint.save_params(result, jax.device_get(state.extra.get("ema", state.params)))
+        checkpoint.save_params(result, jax.device_get(self._result(state)))
         return result
 
     def _start(self, network: nn.Module, batch: dict[str, Any]) -> tuple[TrainState, Any]:
         """Returns the state before the first step, and the step."""
         raise NotImplementedError
 
-    def _batches(self, media: np.ndarray, start_step: int) -> Iterator[dict[str, Any]]:
+    def _result(self, state: TrainState) -> Any:
+        """The parameters to keep of the last state."""
+        return state.extra.get("ema", state.params)
+
+    def _batches(self, media: Any, start_step: int) -> Iterator[dict[str, Any]]:
         """Batches drawn at random; the batch of a step depends on the seed and the step alone."""
         raise NotImplementedError
 
