@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from unified_io.nn.embed import Embed
+from unified_io.nn.embed import Curve, Embed
 
 
 @pytest.fixture
@@ -39,3 +39,21 @@ def test_each_row_gets_the_gradient_of_its_tokens(table):
 
     gradient = jax.grad(loss)(table)["params"]["embedding"]
     np.testing.assert_array_equal(gradient[:, 0], [0, 0, 2, 0, 0, 1, 0])
+
+
+def test_rows_on_a_curve_begin_alike_where_they_are_near():
+    curve = Curve(20, 300, shortest=4.0, longest=100.0)
+    plain, curved = (
+        np.asarray(
+            nn.meta.unbox(Embed(400, 256, curve=one).init(jax.random.key(1), jnp.array([0])))["params"][
+                "embedding"
+            ]
+        )
+        for one in (None, curve)
+    )
+    np.testing.assert_array_equal(plain[:20], curved[:20])
+    np.testing.assert_array_equal(plain[320:], curved[320:])
+    alike = curved[20:320] @ curved[20:320].T / 256
+    near, far, farther = (np.mean(np.diag(alike, apart)) for apart in (1, 20, 250))
+    assert near > 0.95 and 0.3 < far < 0.8 and abs(farther) < 0.3
+    assert 0.8 < np.mean(curved[20:320] ** 2) < 1.2

@@ -18,7 +18,7 @@ from unified_io.modalities.base import (
     TargetModality,
     TargetSequence,
 )
-from unified_io.nn.embed import Embed
+from unified_io.nn.embed import Curve, Embed
 from unified_io.nn.rope import angles_1d
 from unified_io.vocab import BOS, EOS, Vocabulary
 
@@ -32,10 +32,23 @@ class Written:
     Attributes:
       vocabulary: The text vocabulary, shared by everything that is written with text tokens.
       max_length: Tokens kept, EOS included; what is longer is cut.
+      location_waves: Shortest and longest wave, in bins, of the curve on which the vectors of location tokens begin
+        (see `Curve`). All that is written with text tokens must agree. None draws them independently, as released.
     """
 
     vocabulary: Vocabulary = Vocabulary()
     max_length: int = 512
+    location_waves: tuple[float, float] | None = None
+
+    def __post_init__(self):
+        if self.location_waves is None:
+            return
+        object.__setattr__(self, "location_waves", tuple(self.location_waves))  # JSON hands lists over
+        shortest, longest = self.location_waves
+        if not 0 < shortest <= longest:
+            raise ConfigError(
+                f"location_waves are {self.location_waves}; give a length above 0 and one not below it"
+            )
 
     @property
     def name(self) -> str:
@@ -53,7 +66,11 @@ class Written:
 
     def shared(self, config: Any) -> dict[str, nn.Module]:
         """The text table."""
-        return {TABLE: Embed(self.vocabulary.size, config.emb_dim, dtype=config.dtype)}
+        curve = None
+        if self.location_waves is not None:
+            ids = self.vocabulary.location_ids
+            curve = Curve(ids.start, len(ids), *self.location_waves)
+        return {TABLE: Embed(self.vocabulary.size, config.emb_dim, dtype=config.dtype, curve=curve)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +120,7 @@ class TextTarget(Written, TargetModality):
     evenness: float = 0.0
 
     def __post_init__(self):
+        super().__post_init__()
         if not 0 <= self.evenness <= 1:
             raise ConfigError(f"evenness is {self.evenness}; give a number from 0 to 1")
 

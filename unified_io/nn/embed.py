@@ -1,12 +1,42 @@
 """A table of token embeddings that also reads hidden states back into logits."""
 
+from typing import NamedTuple
+
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from unified_io.nn.parameter import parameter
+
+
+class Curve(NamedTuple):
+    """Rows of a table that stand for numbers in order, and begin as points of one curve: near ones are alike.
+
+    Every column is a wave; the waves' lengths go from the shortest to the longest.
+
+    Attributes:
+      first: The first row.
+      rows: How many.
+      shortest: Length of the shortest wave, in rows to a radian.
+      longest: Likewise.
+
+    Source: random Fourier features (Rahimi and Recht 2007) of a sum of Gaussian kernels.
+    """
+
+    first: int
+    rows: int
+    shortest: float
+    longest: float
+
+    def points(self, key: PRNGKeyArray, width: int) -> Float[Array, "rows width"]:
+        """Draws the curve; its columns have the mean square 1, as independent rows would."""
+        turns, phases = jax.random.split(key)
+        pace = jax.random.normal(turns, (width,)) / jnp.geomspace(self.shortest, self.longest, width)
+        begin = jax.random.uniform(phases, (width,), maxval=2 * np.pi)
+        return jnp.sqrt(2.0) * jnp.cos(jnp.arange(self.rows)[:, None] * pace + begin)
 
 
 class Embed(nn.Module):
@@ -15,10 +45,11 @@ class Embed(nn.Module):
     vocab_size: int
     width: int
     dtype: DTypeLike = jnp.float32
+    curve: Curve | None = None
 
     def setup(self):
         shape = (self.vocab_size, self.width)
-        self.embedding = parameter(self, "embedding", nn.initializers.normal(1.0), shape, ("vocab", "embed"))
+        self.embedding = parameter(self, "embedding", self._drawn, shape, ("vocab", "embed"))
 
     def __call__(self, ids: Int[Array, "*B"]) -> Float[Array, "*B D"]:
         """Looks ids up. An id outside the table gives NaN, so that it is seen."""
@@ -28,3 +59,10 @@ class Embed(nn.Module):
         """Logits `hidden embeddingᵀ / sqrt(D)`, at least float32, over all rows of the table, padding rows included."""
         wide = hidden.astype(np.promote_types(hidden.dtype, np.float32))
         return (wide / self.width**0.5) @ self.embedding.T
+
+    def _drawn(self, key: PRNGKeyArray, shape: tuple[int, int], dtype: DTypeLike) -> Float[Array, "V D"]:
+        table = nn.initializers.normal(1.0)(key, shape, dtype)
+        if self.curve is None:
+            return table
+        points = self.curve.points(jax.random.fold_in(key, 1), self.width).astype(dtype)
+        return jax.lax.dynamic_update_slice(table, points, (self.curve.first, 0))

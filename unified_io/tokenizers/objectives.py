@@ -17,6 +17,7 @@ class TokenizerObjective:
       squared_weight: Weight of the mean squared error.
       codebook_weight: Weight of the pull of codebook entries to the vectors they stand for.
       commitment_weight: Weight of the pull of vectors to their codebook entries.
+      perceptual_weight: Weight of how far apart media look to a network that sees, where one is given.
       span: Distance from the least to the greatest value of the media, for the PSNR: 2 for pixels in [-1, 1].
     """
 
@@ -24,6 +25,7 @@ class TokenizerObjective:
     squared_weight: float = 1.0
     codebook_weight: float = 1.0
     commitment_weight: float = 0.25
+    perceptual_weight: float = 1.0
     span: float = 2.0
 
     def __call__(

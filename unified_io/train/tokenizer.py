@@ -15,6 +15,7 @@ from unified_io.tokenizers.objectives import TokenizerObjective
 from unified_io.tokenizers.quantizer import Reconstruction
 from unified_io.train.codebook import Codebook
 from unified_io.train.gan_step import Batch, Making, Metrics, init_gan_state, make_gan_step
+from unified_io.train.perceptual import Likeness
 from unified_io.train.state import TrainState
 
 
@@ -49,6 +50,7 @@ def make_tokenizer_step(
     *,
     objective: TokenizerObjective = TokenizerObjective(),
     codebook: Codebook = Codebook(),
+    likeness: Likeness | None = None,
     seed: int,
     **beside: Any,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
@@ -61,6 +63,7 @@ def make_tokenizer_step(
       optimizer: What turns gradients into updates.
       objective: The loss, but for the adversary.
       codebook: How the codebook is kept.
+      likeness: How far apart two media look; counts by the objective's `perceptual_weight`.
       seed: Together with the step it determines what is drawn, so a resumed run repeats it.
       beside: `adversary`, `judge_optimizer` and `ema_decay`, as in `make_gan_step`.
     """
@@ -68,11 +71,18 @@ def make_tokenizer_step(
     def upkeep(state: TrainState, out: Reconstruction, made: Bool[Array, ""]) -> Any:
         return codebook(state, out, made, jax.random.fold_in(jax.random.key(seed), state.step))
 
-    return make_gan_step(tokenizer, optimizer, _making(tokenizer, objective), upkeep=upkeep, **beside)
+    return make_gan_step(
+        tokenizer, optimizer, _making(tokenizer, objective, likeness), upkeep=upkeep, **beside
+    )
 
 
-def _making(tokenizer: nn.Module, objective: TokenizerObjective) -> Making:
+def _making(tokenizer: nn.Module, objective: TokenizerObjective, likeness: Likeness | None = None) -> Making:
     def loss(made: Array, out: Reconstruction, batch: Batch) -> Any:
-        return objective(out._replace(media=made), batch["media"], tokenizer.config.codebook_size)
+        real = batch["media"]
+        loss, metrics = objective(out._replace(media=made), real, tokenizer.config.codebook_size)
+        if likeness is None:
+            return loss, metrics
+        apart = likeness(made, real)
+        return loss + objective.perceptual_weight * apart, {**metrics, "perceptual": apart}
 
     return Making("media", "media", lambda out: out.media, loss)

@@ -18,6 +18,7 @@ from unified_io.reliability.drills import (
     sameness,
     serving,
     steps,
+    tokenizers,
     topology,
     workers,
 )
@@ -48,6 +49,7 @@ DRILLS = (
     Drill("surroundings", "clock, language, folder and home change nothing", 40, sameness.surroundings, compares=True),
     Drill("another-user", "a user without rights trains as well", 20, sameness.another_user, compares=True),
     Drill("offline", "no network is needed", 20, sameness.offline, compares=True),
+    Drill("tokenizer", "a tokenizer and its judge survive kills and NaN", 60, tokenizers.judged_tokenizer),
     Drill("devices", "a checkpoint goes on on other devices", 90, topology.other_devices),
     Drill("leak", "memory and open files do not grow", 90, endurance.leak),
 )  # fmt: skip
