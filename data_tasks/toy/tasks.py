@@ -7,7 +7,6 @@ from data_tasks.formats.caption import Caption
 from data_tasks.formats.choose import Choose
 from data_tasks.formats.cuboids import FindCuboids
 from data_tasks.formats.dense import DenseMap
-from data_tasks.formats.draw import Draw
 from data_tasks.formats.edit import Edit
 from data_tasks.formats.fill import FillHole
 from data_tasks.formats.instruct import Instruct
@@ -22,6 +21,7 @@ from data_tasks.formats.tag import Tag
 from data_tasks.formats.track import Track
 from data_tasks.formats.views import NovelView
 from data_tasks.registry import register
+from data_tasks.toy.seeing import DrawTold
 from data_tasks.toy.splits import REWORDED, SPLITS
 from data_tasks.toy.world import LENGTHS, ToyWorld
 from unified_io.data.denoised import Denoised
@@ -52,7 +52,7 @@ TASKS = {
     "toy_depth": ("scene", DenseMap("dense_depth", kind="depth", most=FARTHEST)),
     "toy_normals": ("scene", DenseMap("dense_normal", kind="normal")),
     "toy_flow": ("flow", DenseMap("dense_flow", kind="flow")),
-    "toy_draw": ("scene", Draw("draw")),
+    "toy_draw": ("scene", DrawTold("draw")),
     "toy_edit": ("edit", Edit("edit")),
     "toy_control": ("control", Edit("edit_map", "map")),
     "toy_inpaint": ("hole", FillHole("fill")),
