@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import multiprocessing
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -78,8 +77,8 @@ def made(label: Callable[[int], Labelled], count: int) -> Labelled:
       label: Number -> one of them.
       count: How many.
     """
-    # Processes of their own: they are started afresh, for one that has threads must not be forked.
-    with multiprocessing.get_context("forkserver").Pool(len(os.sched_getaffinity(0))) as pool:
+    # Started afresh: a process that has threads must not be forked.
+    with multiprocessing.get_context("spawn").Pool() as pool:
         numbers = pool.imap(functools.partial(_halved, label), range(count), chunksize=_CHUNK)
         return Labelled.stacked(list(tqdm(numbers, total=count, mininterval=2.0, file=sys.stderr)))
 
