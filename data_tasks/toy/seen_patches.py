@@ -15,7 +15,7 @@ from data_tasks.toy.lettering import WORDS as LETTERED
 from data_tasks.toy.render import BOARD, PUPPET, ROOM, render
 from data_tasks.toy.scene import COLOURS, SHAPES, SIZES, TEXTURES, State
 from data_tasks.toy.splits import generator, split
-from unified_io.encoders.labels import Labelled
+from unified_io.encoders.labels import Labelled, waves
 from unified_io.modalities.image import ImageInput
 from unified_io.preprocess import image_ops
 from unified_io.preprocess.patches import patch_mask, patchify
@@ -33,6 +33,7 @@ _PLACE = {word: place for place, word in enumerate(WORDS)}
 _SIZE = 64  # pixels along a picture
 _LEAST = 0.125  # of a patch that its owner covers at the least
 _INK = 4  # cells along a patch whose colours are told
+_OCTAVES = 5  # of places; half a wave of the last is 6 % of the picture, and a patch 12 %
 _SOLID, _SURFACE = 8, 6  # numbers of a thing in space, and of what a camera sees
 
 
@@ -60,9 +61,10 @@ class _Shown(NamedTuple):
 class SeenPatches:
     """Makes labelled pictures.
 
-    The numbers of a patch: box of its owner (y1, x1, y2, x2), and where that is a thing in space its centre (x, y, z)
-    in the camera's frame, height, width and turn; depth, normal, polar angle and distance of the camera; its colours,
-    in 4 x 4 cells. Lengths in metres, places in [0, 1] of the square; NaN where there is none.
+    The numbers of a patch: box (y1, x1, y2, x2) and middle (y, x) of its owner, and (y, x) of a part of a body in it,
+    all as they are and as waves; where the owner is a thing in space its centre (x, y, z) in the camera's frame,
+    height, width and turn; depth, normal, polar angle and distance of the camera; its colours, in 4 x 4 cells. Lengths
+    in metres, places in [0, 1] of the square; NaN where there is none.
 
     Attributes:
       whole: How many are shown whole, as in evaluation; the others through a window, as in training.
@@ -91,13 +93,12 @@ def _labelled(shown: _Shown, through: Window, media: ImageInput) -> Labelled:
     real = patch_mask(image_ops.resize_nearest(through.real, media.size) & square, media.grid)
     ids = _cells(image_ops.resize_nearest(through.cut(shown.ids), media.size), media.patch)
     owners = np.array([_owner(cells) for cells in ids])
-    numbers = [_owned(shown, owners, through), _around(shown, through, media), _colours(array, media.patch)]
-    return Labelled(
-        patchify(array, media.patch),
-        real,
-        _words(shown, owners, through, media.grid),
-        np.concatenate(numbers, axis=1),
-    )
+    words, joints = _words(shown, owners, through, media.grid)
+    boxes, solids = _owned(shown, owners, through)
+    places = np.concatenate([boxes, (boxes[:, :2] + boxes[:, 2:]) / 2, joints], axis=1)
+    around, colours = _around(shown, through, media), _colours(array, media.patch)
+    numbers = np.concatenate([places, waves(places, _OCTAVES), solids, around, colours], axis=1)
+    return Labelled(patchify(array, media.patch), real, words, numbers)
 
 
 def _scene(index: int, rng: np.random.Generator, **plan: object) -> _Shown:
@@ -186,28 +187,36 @@ def _owner(cells: Int[np.ndarray, " n"]) -> int:
 
 def _words(
     shown: _Shown, owners: Int[np.ndarray, " P"], through: Window, grid: tuple[int, int]
-) -> Bool[np.ndarray, "P W"]:
-    words = np.zeros((len(owners), len(WORDS)), bool)
+) -> tuple[Bool[np.ndarray, "P W"], Float[np.ndarray, "P 2"]]:
+    """What is true of every patch in words, and where in it a part of a body is."""
+    words, places = np.zeros((len(owners), len(WORDS)), bool), np.full((len(owners), 2), np.nan, np.float32)
     for owner in np.unique(owners[owners != ROOM]):
         for word in shown.words[owner]:
             words[owners == owner, _PLACE[word]] = True
     for joints in shown.joints:
-        cells = np.floor(through.points(joints[:, :2]) * grid).astype(int)
+        points = through.points(joints[:, :2])
+        cells = np.floor(points * grid).astype(int)
         seen = (joints[:, 2] > 0) & (cells >= 0).all(axis=1) & (cells < grid).all(axis=1)
-        for part, (row, column) in zip(np.array(COCO_PARTS)[seen], cells[seen], strict=True):
-            words[row * grid[1] + column, _PLACE[part]] = True
-    return words
+        for part in np.flatnonzero(seen):
+            patch = cells[part, 0] * grid[1] + cells[part, 1]
+            words[patch, _PLACE[COCO_PARTS[part]]] = True
+            places[patch] = points[part]
+    return words, places
 
 
-def _owned(shown: _Shown, owners: Int[np.ndarray, " P"], through: Window) -> Float[np.ndarray, "P M"]:
-    numbers = np.full((len(owners), 4 + _SOLID), np.nan, np.float32)
+def _owned(
+    shown: _Shown, owners: Int[np.ndarray, " P"], through: Window
+) -> tuple[Float[np.ndarray, "P 4"], Float[np.ndarray, "P 8"]]:
+    """The box of every patch's owner, and what is known of that as a thing in space."""
+    places = np.full((len(owners), 4), np.nan, np.float32)
+    solids = np.full((len(owners), _SOLID), np.nan, np.float32)
     for owner in np.unique(owners[owners != ROOM]):
         mine = owners == owner
         boxes, _ = through.boxes(truth.boxes(truth.masks(shown.ids, [owner])))
-        numbers[mine, :4] = boxes[0]
+        places[mine] = boxes[0]
         if owner in shown.solids:
-            numbers[mine, 4:] = shown.solids[owner]
-    return numbers
+            solids[mine] = shown.solids[owner]
+    return places, solids
 
 
 def _around(shown: _Shown, through: Window, media: ImageInput) -> Float[np.ndarray, "P M"]:

@@ -53,15 +53,13 @@ def test_long_text_is_cut_and_ends_with_eos():
 
 
 def test_location_tokens_may_begin_on_a_curve_that_all_text_shares():
-    waves = {"location_waves": [8.0, 400.0]}
-    given, wanted = TextInput(**waves), TextTarget(**waves)
-    assert given.location_waves == (8.0, 400.0)
+    given, wanted = TextInput(location_octaves=7), TextTarget(location_octaves=7)
     table = merge_shared((given, wanted), tiny_config().backbone)["text_token_embedder"]
     assert range(table.curve.first, table.curve.first + table.curve.rows) == given.vocabulary.location_ids
     with pytest.raises(ConfigError, match="give them equal configs"):
         merge_shared((given, TextTarget()), tiny_config().backbone)
-    with pytest.raises(ConfigError, match="a length above 0"):
-        TextInput(location_waves=(9.0, 8.0))
+    with pytest.raises(ConfigError, match="from 0 to 9"):
+        TextInput(location_octaves=10)
 
 
 def test_evenness_weighs_answers_rather_than_tokens():

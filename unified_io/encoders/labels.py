@@ -96,6 +96,16 @@ class LabelObjective:
         }
 
 
+def waves(values: Float[np.ndarray, "*B n"], octaves: int) -> Float[np.ndarray, "*B m"]:
+    """Returns numbers in [0, 1] as sines and cosines of so many octaves: m = 2 n octaves. The first is half a wave.
+
+    A layer that is linear reads them into a table of location tokens on a `Curve`, and no single number into it.
+    """
+    angles = np.pi * np.asarray(values)[..., None] * 2.0 ** np.arange(octaves)
+    coded = np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+    return coded.reshape(*coded.shape[:-2], -1)
+
+
 def spread(numbers: Shaped[np.ndarray, "N P M"]) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, " M"]]:
     """Returns mean and standard deviation of every number where it is known; 0 and 1 where it never is."""
     flat = numbers.reshape(-1, numbers.shape[-1])

@@ -23,6 +23,7 @@ from unified_io.nn.rope import angles_1d
 from unified_io.vocab import BOS, EOS, Vocabulary
 
 TABLE = "text_token_embedder"
+_MOST_OCTAVES = 9  # a wave of the next one would be shorter than four bins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,22 +33,18 @@ class Written:
     Attributes:
       vocabulary: The text vocabulary, shared by everything that is written with text tokens.
       max_length: Tokens kept, EOS included; what is longer is cut.
-      location_waves: Shortest and longest wave, in bins, of the curve on which the vectors of location tokens begin
-        (see `Curve`). All that is written with text tokens must agree. None draws them independently, as released.
+      location_octaves: Octaves of the curve on which the vectors of location tokens begin (see `Curve`). All that is
+        written with text tokens must agree. 0 draws them independently, as released.
     """
 
     vocabulary: Vocabulary = Vocabulary()
     max_length: int = 512
-    location_waves: tuple[float, float] | None = None
+    location_octaves: int = 0
 
     def __post_init__(self):
-        if self.location_waves is None:
-            return
-        object.__setattr__(self, "location_waves", tuple(self.location_waves))  # JSON hands lists over
-        shortest, longest = self.location_waves
-        if not 0 < shortest <= longest:
+        if not 0 <= self.location_octaves <= _MOST_OCTAVES:
             raise ConfigError(
-                f"location_waves are {self.location_waves}; give a length above 0 and one not below it"
+                f"location_octaves is {self.location_octaves}; give a whole number from 0 to {_MOST_OCTAVES}"
             )
 
     @property
@@ -67,9 +64,9 @@ class Written:
     def shared(self, config: Any) -> dict[str, nn.Module]:
         """The text table."""
         curve = None
-        if self.location_waves is not None:
+        if self.location_octaves:
             ids = self.vocabulary.location_ids
-            curve = Curve(ids.start, len(ids), *self.location_waves)
+            curve = Curve(ids.start, len(ids), self.location_octaves)
         return {TABLE: Embed(self.vocabulary.size, config.emb_dim, dtype=config.dtype, curve=curve)}
 
 

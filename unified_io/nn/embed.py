@@ -15,27 +15,23 @@ from unified_io.nn.parameter import parameter
 class Curve(NamedTuple):
     """Rows of a table that stand for numbers in order, and begin as points of one curve: near ones are alike.
 
-    Every column is a wave; the waves' lengths go from the shortest to the longest.
+    Every column is a wave of one of some octaves, the first of which is half a wave over all rows. So what holds a
+    number as sines and cosines of these octaves (`encoders.labels.waves`) is read into the curve by a matrix.
 
     Attributes:
       first: The first row.
       rows: How many.
-      shortest: Length of the shortest wave, in rows to a radian.
-      longest: Likewise.
-
-    Source: random Fourier features (Rahimi and Recht 2007) of a sum of Gaussian kernels.
+      octaves: How many octaves.
     """
 
     first: int
     rows: int
-    shortest: float
-    longest: float
+    octaves: int
 
     def points(self, key: PRNGKeyArray, width: int) -> Float[Array, "rows width"]:
         """Draws the curve; its columns have the mean square 1, as independent rows would."""
-        turns, phases = jax.random.split(key)
-        pace = jax.random.normal(turns, (width,)) / jnp.geomspace(self.shortest, self.longest, width)
-        begin = jax.random.uniform(phases, (width,), maxval=2 * np.pi)
+        pace = np.pi / (self.rows - 1) * 2.0 ** (jnp.arange(width) % self.octaves)
+        begin = jax.random.uniform(key, (width,), maxval=2 * np.pi)
         return jnp.sqrt(2.0) * jnp.cos(jnp.arange(self.rows)[:, None] * pace + begin)
 
 

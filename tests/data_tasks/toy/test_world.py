@@ -17,6 +17,7 @@ NOWHERE = Path()
 # Quantised targets: how far the metric of a true target may be from its best.
 SLACK = {"localisation": 0.05, "mean_iou": 0.05, "track_iou": 0.05, "success_auc": 0.06, "camera_angle": 0.01}
 SLACK |= {"camera_radius": 0.002, "ap": 0.1, "ap3d": 0.05, "ap3d_50": 0.05, "oks": 0.02, "cider": 10.0}
+SLACK |= {"colours_seen": 0.06}  # the eye misses some of the smallest things
 
 
 @pytest.mark.parametrize("view", VIEWS)
