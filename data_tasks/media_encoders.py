@@ -36,6 +36,18 @@ class MediaEncoders:
     labels: dict[str, Label] = dataclasses.field(default_factory=dict)
     media: int = 20_000
 
+    def check(self) -> None:
+        """Finds what can not work before anything is trained.
+
+        Raises:
+          ConfigError: A modality has no labels.
+        """
+        for name in self.jobs:
+            if name not in self.labels:
+                raise ConfigError(
+                    f"the encoder of {name} learns from nothing; name a function for it in labels"
+                )
+
     def train(self, folder: str | Path, model: UnifiedIOConfig) -> None:
         """Trains all of them, each from where it stopped; one that is there already is left alone.
 
@@ -46,11 +58,8 @@ class MediaEncoders:
         Raises:
           ConfigError: A modality has no labels, or the model does not read it.
         """
+        self.check()
         for name, job in self.jobs.items():
-            if name not in self.labels:
-                raise ConfigError(
-                    f"the encoder of {name} learns from nothing; name a function for it in labels"
-                )
             if not Path(folder_of(name, folder), PARAMS_FOLDER).is_dir():
                 media = model.input(name)
                 announce(f"{name} encoder", f"making {self.media} labelled media")

@@ -30,6 +30,18 @@ class MediaTokenizers:
     mixtures: dict[str, str]
     media: int = 4000
 
+    def check(self) -> None:
+        """Finds what can not work before anything is trained.
+
+        Raises:
+          ConfigError: A modality has no mixture.
+        """
+        for name in self.jobs:
+            if name not in self.mixtures:
+                raise ConfigError(
+                    f"the tokenizer of {name} learns from nothing; name a mixture for it in mixtures"
+                )
+
     def train(self, folder: str | Path, model: UnifiedIOConfig, source: Any) -> None:
         """Trains all of them, each from where it stopped; one that is there already is left alone.
 
@@ -42,11 +54,8 @@ class MediaTokenizers:
           ConfigError: A modality has no mixture.
           DataError: A mixture holds too few targets.
         """
+        self.check()
         for name, job in self.jobs.items():
-            if name not in self.mixtures:
-                raise ConfigError(
-                    f"the tokenizer of {name} learns from nothing; name a mixture for it in mixtures"
-                )
             if not Path(folder_of(name, folder), PARAMS_FOLDER).is_dir():
                 announce(f"{name} tokenizer", f"drawing {self.media} targets of {self.mixtures[name]}")
                 job.train(

@@ -35,6 +35,8 @@ class StagedJob:
     def check(self) -> None:
         """Finds what can not work before anything is compiled."""
         check_writable(self._kept)
+        self.tokenizers.check()
+        self.encoders.check()
         self._prepared().check()
 
     def train(self) -> None:

@@ -55,8 +55,12 @@ class CameraPose(Format):
         change = camera_change(reference, wanted)
         texts = {"text_inputs": self.ask(raw, rng, views=listed), "text_targets": camera_to_text(change)}
         media = seen(raw, ("video",), rng, Window.around(views[-1].shape[:2]))
-        return judged(raw, change) | media | texts
+        return judged(raw, {"reference": reference, "camera": wanted}) | media | texts
 
     def parse(self, answer: str, example: Mapping[str, Any]) -> list[float] | None:
+        """Returns the camera (theta, phi, r) that an answer leads to: a change alone does not say how far off."""
         change = text_to_camera(answer)
-        return None if change is None else change.tolist()
+        return None if change is None else (super().truth(example)["reference"] + change).tolist()
+
+    def truth(self, example: Mapping[str, Any]) -> list[float]:
+        return super().truth(example)["camera"]

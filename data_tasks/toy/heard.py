@@ -16,7 +16,7 @@ from data_tasks.toy.render import render
 from data_tasks.toy.scene import SIZES, State, Thing
 from data_tasks.toy.sounds import KINDS, Event, Voice, waveform
 from data_tasks.toy.splits import generator, split
-from data_tasks.toy.voicing import captions, voice_of, words_of
+from data_tasks.toy.voicing import captions, hints, voice_of, words_of
 from unified_io.errors import DataError
 from unified_io.mel import MelConfig, log_mel
 
@@ -83,18 +83,20 @@ def scene(name: str, index: int) -> Record:
 
 
 def clip(name: str, index: int) -> Record:
-    """Returns frames in which something moves, what may be said of it, and how it sounds.
+    """Returns frames in which one of few things moves, what may be said of it, and how it sounds.
 
-    What slides rolls all the time, what jumps bounces when it is down again, what vanishes or collides rings then.
+    What slides rolls all the time, what jumps bounces when it is down again, what vanishes or collides rings then. Only
+    the frames tell which thing it is, and when.
     """
-    rng = generator(name, index, "clip")
+    rng, own = generator(name, index, "clip"), split(name)
+    count = own.count[0], max(2, own.count[0])
     for _ in range(_TRIES):
-        state = split(name).draw(rng)
+        state = own.draw(rng, count=count)
         moving = motion.draw(state, rng, tuple(_SOUND_OF))
-        if moving is not None and split(name).owns([state]):
+        if moving is not None and own.owns([state]):
             event = _moved(moving, state)
             frames = [np.asarray(render(one, PICTURE).image, np.float32) for one in moving.states]
-            return _record([event]) | {"images": frames}
+            return _record([event]) | {"images": frames, "captions": hints(event)}
     raise DataError(f"no clip in which a thing can move was drawn for split {name}")
 
 

@@ -1,6 +1,6 @@
 """Pictures of the toy world with what is true of every patch: what an image encoder learns from before the model does.
 
-Of training states only. The owner of a patch is the thing, puppet or word that covers most of it.
+Of training states only. The owner of a patch is what covers most of it: a thing, a puppet, a word, a pasted shape.
 """
 
 import dataclasses
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from data_tasks.formats import patches
 from data_tasks.toy import agent, agent_view, arm, arm_draw, arm_view, truth
 from data_tasks.toy.lettering import WORDS as LETTERED
 from data_tasks.toy.render import BOARD, PUPPET, ROOM, render
@@ -25,6 +26,7 @@ from unified_io.structures import COCO_PARTS
 _HEADED = ("facing up", "facing right", "facing down", "facing left")  # in the order of agent.HEADINGS
 WORDS = (
     *(*SIZES, *TEXTURES.values(), *COLOURS, *SHAPES),
+    *(*(colour for colour in patches.COLOURS if colour not in COLOURS), *patches.SHAPES),
     *("person", "board", "tray", "block", "agent"),
     *(*LETTERED, *_HEADED, *COCO_PARTS),
 )
@@ -34,6 +36,7 @@ _SIZE = 64  # pixels along a picture
 _LEAST = 0.125  # of a patch that its owner covers at the least
 _INK = 4  # cells along a patch whose colours are told
 _OCTAVES = 5  # of places; half a wave of the last is 6 % of the picture, and a patch 12 %
+_PASTED = 300  # owners of shapes that are pasted on a picture begin here
 _SOLID, _SURFACE = 8, 6  # numbers of a thing in space, and of what a camera sees
 
 
@@ -148,7 +151,19 @@ def _room(index: int, rng: np.random.Generator) -> _Shown:
     return _flat(agent_view.above(room, pose), places, [words for *_, words in squares])
 
 
-_MAKERS = ((_scene, 0.5), (_people, 0.15), (_board, 0.15), (_table, 0.1), (_room, 0.1))
+def _pasted(index: int, rng: np.random.Generator) -> _Shown:
+    below = _scene(index, rng)
+    found = patches.draw_patches(np.ones(below.ids.shape, bool), rng)
+    ids, words, surface = below.ids.copy(), dict(below.words), below.surface.copy()
+    for owner, (name, (y1, x1, y2, x2), shape) in enumerate(found, start=_PASTED):
+        ids[y1:y2, x1:x2][shape] = owner
+        surface[y1:y2, x1:x2][shape] = np.nan
+        words[owner] = tuple(name.split())
+    image = patches.paste(below.image, found, rng)
+    return below._replace(image=image, ids=ids, words=words, surface=surface)
+
+
+_MAKERS = ((_scene, 0.4), (_people, 0.15), (_board, 0.15), (_table, 0.1), (_room, 0.1), (_pasted, 0.1))
 
 
 def _flat(

@@ -36,7 +36,7 @@ TASKS = {
     "toy_tag": ("single", Tag("tag")),
     "toy_motion": ("video", Tag("tag_action", ("video",))),
     "toy_region_text": ("scene", RegionText("region_class")),
-    "toy_relation": ("related", Relate("relation_pair")),
+    "toy_relation": ("related", Relate("relation_phrases", "phrases")),  # boxes would tell it unseen
     "toy_statement": ("related", Relate("relation_yes_no", "yes_no")),
     "toy_instruct": ("scene", Instruct("instruct", ("image",), whole=True)),
     "toy_dialogue": ("scene", Instruct("instruct", ("image",), ("turns",), whole=True)),

@@ -41,6 +41,12 @@ def captions(events: list[Event]) -> list[str]:
     return [first, second, third]
 
 
+def hints(event: Event) -> list[str]:
+    """Returns three wordings of what happens that do not tell which thing it happens to."""
+    verb = VERBS[event.kind]
+    return [f"something {verb}", f"a thing {verb}", f"the sound of a thing which {verb}"]
+
+
 def _a(word: str) -> str:
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 

@@ -21,6 +21,9 @@ def example(views=2, **fields):
     return raw(**{"images": images, "cameras": CAMERAS[:views], **fields})
 
 
+ASKED = made(FORM, example())
+
+
 def test_laws_and_oracle():
     check_laws(FORM, example(3))
     errors = oracle(FORM, [example(), example(3)])
@@ -59,7 +62,7 @@ def test_views_between_tell_how_they_differ_from_the_first():
     between = camera_to_text(camera_change(CAMERAS[0], CAMERAS[1]))
     assert f"<image_history_1> <image_history_2> {between}" in prompt
     fields = made(FORM, example(3), training=False)
-    np.testing.assert_allclose(FORM.truth(fields), camera_change(CAMERAS[0], CAMERAS[2]), atol=1e-6)
+    np.testing.assert_allclose(FORM.truth(fields), CAMERAS[2], atol=1e-6)
     assert "<image_history_2>" not in made(FORM, example(2))["text_inputs"]
 
 
@@ -81,7 +84,15 @@ def test_a_camera_too_far_or_missing_is_an_error():
 @given(ANSWERS)
 def test_whatever_a_model_writes_is_judged(answer):
     for metric in FORM.metrics:
-        assert 0.0 <= metric.total([FORM.parse(answer, {})], [[0.1, -3.0, 0.2]]) <= metric.worst
+        given = FORM.parse(answer, ASKED)
+        assert 0.0 <= metric.total([given], [FORM.truth(ASKED)]) <= metric.worst
+
+
+def test_who_turns_the_wrong_way_is_off_by_both_turns():
+    level, camera = [np.pi / 2, 1.0, 1.8], [np.pi / 2, 1.6, 1.8]
+    asked = made(FORM, example(cameras=[level, camera]))
+    wrong = FORM.parse(camera_to_text(camera_change(camera, level)), asked)
+    assert FORM.metrics[0].total([wrong], [FORM.truth(asked)]) == pytest.approx(1.2, abs=0.01)
 
 
 def test_sine_and_cosine_of_nothing_are_still_an_angle():

@@ -78,7 +78,7 @@ def test_nothing_that_is_held_out_is_shown_or_heard(pictures, sounds):
 
 def test_all_kinds_of_pictures_are_among_them(pictures):
     shown = np.any([one.words.any(axis=0) for one in pictures], axis=0)
-    for word in ("large", "striped", "person", "board", "tray", "block", "agent", "nose"):
+    for word in ("large", "striped", "person", "board", "tray", "block", "agent", "nose", "ring"):
         assert shown[PLACE[word]], word
 
 

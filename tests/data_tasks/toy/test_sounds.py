@@ -142,7 +142,10 @@ def test_clips_sound_when_something_moves():
         record = heard.clip("train", index)
         assert len(record["images"]) == 5
         assert any((one != record["images"][0]).any() for one in record["images"][1:])
-        kinds |= {event.kind for event in heard.events_of(record["events"])}
+        [event] = heard.events_of(record["events"])
+        kinds.add(event.kind)
+        for caption in record["captions"]:
+            assert voicing.read(caption) == [("", "", "", voicing.VERBS[event.kind])], "it tells what moves"
     assert kinds == set(sounds.KINDS)
 
 
