@@ -91,6 +91,17 @@ def test_parts_of_a_batch_add_up_to_it():
         )
 
 
+def test_a_target_counts_as_much_as_it_is_weighted():
+    rng = np.random.default_rng(5)
+    out = TargetOutput(
+        rng.normal(size=(1, 4, 5)).astype(np.float32), rng.integers(0, 5, (1, 4)), np.ones((1, 4), np.float32)
+    )
+    text, audio = (total_loss({name: out}, 1e-2)[0] for name in ("text", "audio"))
+    total, metrics = total_loss({"text": out, "audio": out}, 1e-2, target_weights={"audio": 0.25})
+    np.testing.assert_allclose(total, text + 0.25 * audio, rtol=1e-6)
+    assert metrics["audio/loss"] == metrics["text/loss"], "metrics are not weighted"
+
+
 def test_the_largest_logit_is_that_of_real_tokens():
     logits = np.array([[[1.0, -2.0], [9.0, 0.0], [3.0, 2.5]]], np.float32)
     weights = np.array([[1.0, 0.0, 0.5]], np.float32)

@@ -59,10 +59,11 @@ def total_loss(
     label_smoothing: float = 0.0,
     divide_by: float | None = None,
     counts: Mapping[str, Float[Array, ""]] | None = None,
+    target_weights: Mapping[str, float] | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """Adds up the losses of all targets, each a mean over its own real tokens.
 
-    Every target counts the same, whatever its number of tokens; one without a token adds nothing.
+    Unless weighted, every target counts the same, whatever its number of tokens; one without a token adds nothing.
 
     Args:
       outputs: What the model says, by target.
@@ -71,6 +72,7 @@ def total_loss(
       divide_by: Divides each target's summed loss instead of its own number of tokens (1 for plain sums).
       counts: Tokens of every target in the batch of which the outputs are a part; losses and metrics of all parts then
         add up to those of the batch, but for the maximum. None where they are all of it.
+      target_weights: How much a target counts in the loss, 1 where none is named. Its own metrics stay as they are.
 
     Returns:
       The loss, and per target `<name>/loss`, `<name>/z_loss`, `<name>/accuracy`, `<name>/tokens` and
@@ -89,7 +91,7 @@ def total_loss(
         metrics[f"{name}/tokens"] = out.weights.sum()
         largest = jnp.where(out.weights > 0, jnp.max(out.logits, axis=-1), -jnp.inf)
         metrics[f"{name}/logit_max"] = jnp.max(largest, initial=-jnp.inf).astype(jnp.float32)
-        total = total + loss + z_mean
+        total = total + (target_weights or {}).get(name, 1.0) * (loss + z_mean)
     return total, {"loss": total, **metrics}
 
 

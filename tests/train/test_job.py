@@ -89,6 +89,8 @@ def test_microbatches_make_the_same_step(tmp_path):
         ({"eval_period": 0}, "eval_period is 0; give at least 1"),
         ({"lookahead": 0.5}, "lookahead is 0.5; give at least 1"),
         ({"keep": 0}, "keep is 0; give at least 1"),
+        ({"target_weights": {"text": -1.0}}, "target_weights has -1.0 for text; give 0 or more"),
+        ({"target_weights": {"txet": 2.0}}, "unknown target modality 'txet'; did you mean 'text'"),
         ({"first_step": 1}, "begins at step 1 and ends at total_steps=1; give at least 2"),
     ],
 )

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -81,6 +82,9 @@ class TrainJob:
       lookahead: Batches' worth of examples to choose from: with more, rows are fuller and examples wait longer.
       seed: Seeds parameters, dropout and training data; runs of all seeds are evaluated on the same examples.
       z_loss: Weight of the z-loss.
+      target_weights: Target modality -> how much it counts in the loss that is trained, 1 where none is named. With few
+        examples a batch, the mean over the tokens of one sound would else count like that of a dozen answers.
+        Evaluations count all targets the same.
       checkpoint_period: Steps between checkpoints.
       keep: The newest so many checkpoints stay.
       keep_period: Checkpoints of steps that are a multiple of it stay for ever; None for none.
@@ -116,6 +120,7 @@ class TrainJob:
     lookahead: float = 2.0
     seed: int = 0
     z_loss: float = 1e-4
+    target_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
     checkpoint_period: int = 500
     keep: int = 2
     keep_period: int | None = None
@@ -153,6 +158,10 @@ class TrainJob:
                 f"the run begins at step {self.first_step} and ends at total_steps={self.total_steps}; give at least "
                 f"{self.first_step + 1}"
             )
+        for name, weight in self.target_weights.items():
+            self.model.target(name)
+            if not 0 <= weight < math.inf:
+                raise ConfigError(f"target_weights has {weight} for {name}; give 0 or more")
         configuration.to_json(self.model)  # else the trained model could not be saved
         modalities = (*self.model.inputs, *self.model.targets)
         texts = {key: "a" for m in modalities for key in m.fields if FIELDS[key].dtype == "string"}
@@ -265,7 +274,7 @@ class TrainJob:
         return start.numbered_from(state, self.first_step) if self.first_step else state
 
     def _loss_fn(self):
-        return loss_of(self.model, self.z_loss)
+        return loss_of(self.model, self.z_loss, self.target_weights)
 
     def _split(self) -> Callable[[Any], Any] | None:
         """Cuts a batch into microbatches that know how many tokens the whole batch has."""

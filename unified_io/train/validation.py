@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -17,14 +17,16 @@ COUNTS = "counts"
 """Under this key a part of a batch carries the tokens of every target in the whole batch."""
 
 
-def loss_of(config: UnifiedIOConfig, z_loss: float) -> LossFn:
-    """Returns the loss of a model as a train step takes it."""
+def loss_of(
+    config: UnifiedIOConfig, z_loss: float, target_weights: Mapping[str, float] | None = None
+) -> LossFn:
+    """Returns the loss of a model as a train step takes it; the weights are those of `loss.total_loss`."""
     model = Network(config)
     drops = config.backbone.dropout_rate > 0
 
     def loss_fn(params, batch, rng):
         outputs = model.apply({"params": params}, batch, deterministic=not drops, rngs={"dropout": rng})
-        loss, metrics = total_loss(outputs, z_loss, counts=batch.get(COUNTS))
+        loss, metrics = total_loss(outputs, z_loss, counts=batch.get(COUNTS), target_weights=target_weights)
         return loss, {**metrics, "examples": batch["encoder"]["segment_ids"].max(axis=-1).sum()}
 
     return loss_fn
