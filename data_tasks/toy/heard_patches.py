@@ -51,8 +51,8 @@ class HeardPatches:
           media: How a model is given sounds.
         """
         rng = generator("train", index, "heard patches")
-        make = _said if speaks() and rng.random() < self.speech else _played
-        return _labelled(*make(index, media, rng), media)
+        said = speaks() and rng.random() < self.speech
+        return _labelled(*(_said(media, rng) if said else _played(index, media)), media)
 
 
 def _labelled(
@@ -83,7 +83,7 @@ def speaks() -> bool:
 
 
 def _played(
-    index: int, media: AudioInput, rng: np.random.Generator
+    index: int, media: AudioInput
 ) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, "T W"], Float[np.ndarray, " T"]]:
     """Things that sound: a waveform, and for every column of patches what sounds and since when."""
     events = heard.events_of(heard.followed("train", index)["events"])
@@ -99,7 +99,7 @@ def _played(
 
 
 def _said(
-    index: int, media: AudioInput, rng: np.random.Generator
+    media: AudioInput, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, "T W"], Float[np.ndarray, " T"]]:
     """A piece of a sentence: a waveform, and for every column of patches the word that is said and since when."""
     number = int(rng.integers(LENGTHS["train"]))

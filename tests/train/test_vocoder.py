@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from unified_io import checkpoint
-from unified_io.errors import ConfigError
+from unified_io.convert import vocoder as vocoders
+from unified_io.errors import CheckpointError, ConfigError
 from unified_io.mel import MelConfig
 from unified_io.tokenizers.adversary import Adversary
 from unified_io.tokenizers.discriminators import PatchConfig, SoundConfig
@@ -66,6 +67,16 @@ def test_a_resumed_run_is_the_same_run(sounds, tmp_path):
     a, b = leaves(whole), leaves(parts)
     assert a.keys() == b.keys()
     np.testing.assert_equal(a, b)
+
+
+def test_a_model_speaks_with_what_was_trained(sounds, tmp_path):
+    """The folder alone is enough, and is said to be no vocoder where it is none."""
+    params = leaves(dataclasses.replace(JOB, total_steps=1, ema_decay=None).train(VOCODER, sounds, tmp_path))
+    config, loaded = vocoders.load(tmp_path)
+    assert config == VOCODER.config
+    np.testing.assert_equal(loaded, params)
+    with pytest.raises(CheckpointError, match=r"no vocoder\.json in"):
+        vocoders.load(tmp_path / PARAMS_FOLDER)
 
 
 def test_pieces_of_sound_are_what_their_spectrograms_heard(sounds):

@@ -34,7 +34,7 @@ def from_pretrained(
         it under `model/`), or a T5X checkpoint (then give `config`).
       dtype: "float32"; "bfloat16" keeps and computes the main model in it (feature encoders and tokenizers stay
         float32); "mixed" keeps float32 and computes in bfloat16, as the released models were trained.
-      vocoder: HiFi-GAN weights; without them sound is made by Griffin-Lim.
+      vocoder: HiFi-GAN weights, or the folder of a vocoder that was trained; without, sound is made by Griffin-Lim.
       allow_random: Let a model with parameters that no file gave generate all the same.
       allow_pickle: Also read PyTorch's pickles; nothing in them is run.
       hub: Where there is no such folder, download it from the Hugging Face hub (needs `unified-io[hub]`).
@@ -79,7 +79,7 @@ def _folder(path: str | Path, hub: bool) -> Path:
 def _vocoder(
     path: str | Path, model: UnifiedIOConfig, allow_pickle: bool
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns the released vocoder as a function: natural-log mel [frames, mels] -> waveform."""
+    """Returns a vocoder as a function: natural-log mel [frames, mels] -> waveform."""
     config, params = vocoders.load(path, allow_pickle=allow_pickle)
     for mel in (m.mel for m in model.targets if hasattr(m, "mel")):
         if (mel.mels, mel.hop) != (config.mels, config.total_stride):

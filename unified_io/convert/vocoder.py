@@ -1,4 +1,6 @@
-"""The released vocoder: the names, the layouts and the weight norm of its checkpoint. Knows no sound."""
+"""Vocoders out of files: the released one with its names, layouts and weight norm, and what our job leaves. Knows no
+sound.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,16 +10,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from unified_io import pytree
+from unified_io import checkpoint, configuration, pytree
 from unified_io.convert.rules import Layout, Rule, Table
 from unified_io.convert.stores import open_store
 from unified_io.errors import CheckpointError
 from unified_io.tokenizers.hifigan import HiFiGAN, HiFiGANConfig
+from unified_io.train.media_job import PARAMS_FOLDER
 
 # [out, in, k] in PyTorch, [k, in, out] in JAX.
 _CONVOLUTION = Layout(lambda x: x.transpose(2, 1, 0), lambda x: x.transpose(2, 1, 0))
 # [in, out, k] that scatters, against [k, in, out] that gathers and so reads it backwards.
 _TRANSPOSED = Layout(lambda x: x[:, :, ::-1].transpose(2, 0, 1), lambda x: x.transpose(1, 2, 0)[:, :, ::-1])
+
+CONFIG_FILE = "vocoder.json"
+"""The shape of a vocoder that was trained, in its folder beside the parameters."""
 
 _END, _STAGE = "{name:conv_pre|conv_post}", "{i:[0-9]+}"
 _CONVS = "{j:[0-9]+}"
@@ -46,8 +52,9 @@ def load(
     """Reads a generator's checkpoint.
 
     Args:
-      path: A safetensors file, or the pickle that was published ("g_00930000").
-      config: Its shape.
+      path: A safetensors file, or the pickle that was published ("g_00930000"); or the folder of a vocoder that a
+        `VocoderJob` trained, which knows its own shape.
+      config: The shape of a file.
       allow_pickle: Read a pickle; see `pickles` for what that means.
 
     Returns:
@@ -56,12 +63,26 @@ def load(
     Raises:
       CheckpointError: It can not be read, or holds other tensors than the config asks for; names file and tensor.
     """
+    if Path(path).is_dir():
+        return _trained(Path(path))
     store = open_store(path, allow_pickle=allow_pickle)
     try:
         params = fold({name: store.read(name) for name in store.shapes()})
         _check(params, config)
     except CheckpointError as error:
         raise CheckpointError(f"vocoder {path}: {error}") from error
+    return config, params
+
+
+def _trained(folder: Path) -> tuple[HiFiGANConfig, dict[str, Any]]:
+    if not (folder / CONFIG_FILE).is_file():
+        raise CheckpointError(
+            f"there is no {CONFIG_FILE} in {str(folder)!r}; give the folder of a vocoder that was trained, "
+            "such as runs/vocoder/vocoder, or a file of weights"
+        )
+    config = configuration.from_json((folder / CONFIG_FILE).read_text())
+    params, _ = checkpoint.load_params(folder / PARAMS_FOLDER)
+    _check(params, config)
     return config, params
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
-from unified_io import mel
+from unified_io import configuration, mel
+from unified_io.convert.vocoder import CONFIG_FILE
 from unified_io.errors import ConfigError
 from unified_io.mel import MelConfig
 from unified_io.tokenizers.discriminators import SoundConfig
@@ -36,7 +37,7 @@ class VocoderJob(MediaJob):
     piece: int = 32
 
     def train(self, network: nn.Module, media: np.ndarray, folder: str | Path) -> Path:
-        """As `MediaJob.train`.
+        """As `MediaJob.train`; `api.from_pretrained(…, vocoder=folder)` then speaks with it.
 
         Raises:
           ConfigError: The vocoder makes another number of samples a frame than the mel's hop, a piece is longer than a
@@ -55,6 +56,8 @@ class VocoderJob(MediaJob):
             )
         if self.adversary and not isinstance(self.adversary.discriminator, SoundConfig):
             raise ConfigError("a vocoder is judged by its sound; give the adversary a SoundConfig")
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        Path(folder, CONFIG_FILE).write_text(configuration.to_json(network.config))
         return super().train(network, media, folder)
 
     def _start(self, network: nn.Module, batch: dict[str, Any]) -> tuple[TrainState, Any]:
