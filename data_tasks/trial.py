@@ -148,7 +148,9 @@ class Trial:
         return found
 
     def _answers(self, form: Format, examples: Sequence[dict[str, Any]]) -> list[Any]:
-        return _read(form, answers(self._model, form, examples, {"seed": self._seed}, {}), examples)
+        return _read(
+            form, answers(self._model, form, examples, {**form.decoding, "seed": self._seed}, {}), examples
+        )
 
     def _true(self, form: Format, examples: Sequence[dict[str, Any]]) -> list[Any]:
         """The true targets, as far as their tokens keep them."""

@@ -21,6 +21,7 @@ class Letters:
     """Judges one letter."""
 
     output = "text"
+    decoding = types.MappingProxyType({})
     metrics = (Mean("exact"),)
 
     def parse(self, answer, example):

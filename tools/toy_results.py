@@ -31,7 +31,7 @@ FORMATS = {
     "instruct": ("toy_instruct", "toy_dialogue"),
     "transcribe": ("toy_transcribe",),
     "boxes": ("toy_boxes", "toy_referring", "toy_reading", "toy_sound_boxes"),
-    "keypoints": ("toy_keypoints",),
+    "keypoints": ("toy_keypoints", "toy_parts"),
     "region_property": ("toy_property",),
     "track": ("toy_track",),
     "cuboid3d": ("toy_cuboids",),
@@ -48,7 +48,7 @@ FORMATS = {
     "text_denoise": ("toy_text_denoise",),
     "mm_denoise": ("toy_denoise", "toy_video_denoise", "toy_views_denoise"),
     "marked_interleave": ("toy_interleave",),
-    "pasted_patches": ("toy_patches",),
+    "pasted_patches": ("toy_patches", "toy_patch_count"),
 }
 """The 27 formats of the paper's tasks, and the toy tasks of each."""
 

@@ -60,6 +60,11 @@ class Format:
         """What predictions are judged by, the one to quote first."""
         return ()
 
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        """How it is answered unless the user says otherwise: options of `UnifiedIO.generate_fields`."""
+        return {}
+
     def __call__(self, raw: Raw, rng: np.random.Generator) -> Fields:
         """Makes the fields of one example.
 

@@ -1,6 +1,7 @@
 """Format 16: draws what a caption says."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,11 @@ class Draw(Painted):
     @property
     def shows(self) -> tuple[str, ...]:
         return ()
+
+    @property
+    def decoding(self) -> dict[str, Any]:
+        # The likeliest code of every place makes an empty room: a thing may stand anywhere, so it is likely nowhere.
+        return {"temperature": 1.0}
 
     def __call__(self, raw: Raw, rng: np.random.Generator) -> Fields:
         caption = draw_caption(raw, rng)

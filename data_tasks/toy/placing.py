@@ -16,6 +16,9 @@ POLAR = math.radians(50.0), math.radians(85.0)
 DISTANCE = 1.5, 2.2
 """The shell on which cameras stand: polar angles and metres."""
 
+TURN = math.radians(60.0)
+"""How far cameras of two views of a scene are turned from one another about the room, at the most."""
+
 _CHECKED = 32  # side of the picture in which it is checked that all is seen
 _LEAST = 5  # pixels of it that each thing must have
 
@@ -55,6 +58,12 @@ def draw_camera(rng: np.random.Generator) -> Camera:
     return Camera(
         float(rng.uniform(*POLAR)), float(rng.uniform(0, 2 * math.pi)), float(rng.uniform(*DISTANCE))
     )
+
+
+def draw_camera_beside(camera: Camera, rng: np.random.Generator) -> Camera:
+    """Draws a camera on the shell that sees much of what another sees."""
+    turned = camera.phi + float(rng.uniform(-TURN, TURN))
+    return dataclasses.replace(draw_camera(rng), phi=turned % (2 * math.pi))
 
 
 def in_view(state: State) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from data_tasks.toy import captions, instructions, phrases, truth
 from data_tasks.toy.camera import intrinsics
-from data_tasks.toy.placing import draw_camera
+from data_tasks.toy.placing import draw_camera_beside
 from data_tasks.toy.render import BOARD, PUPPET, render
 from data_tasks.toy.scene import State
 from data_tasks.toy.splits import Split
@@ -30,10 +30,20 @@ def scene(split: Split, rng: np.random.Generator, size: int, **plan: Any) -> Rec
     return shown(state, split, rng, size)
 
 
+def paired(split: Split, rng: np.random.Generator, size: int) -> Record:
+    """A state of as few things as a split has, two at least, that stand to each other in a way beyond doubt."""
+    fewest = max(2, split.count[0])
+    return _related(split, rng, size, (fewest, fewest))
+
+
 def related(split: Split, rng: np.random.Generator, size: int) -> Record:
     """A state of three things or more, two of which stand to each other in a way that is beyond doubt."""
+    return _related(split, rng, size, (max(3, split.count[0]), max(3, split.count[1])))
+
+
+def _related(split: Split, rng: np.random.Generator, size: int, count: tuple[int, int]) -> Record:
     for _ in range(TRIES):
-        record = scene(split, rng, size, count=(max(3, split.count[0]), max(3, split.count[1])))
+        record = scene(split, rng, size, count=count)
         if record["relations"]:
             return record
     raise DataError(f"no state with a clear relation was found in {TRIES} tries")
@@ -122,9 +132,9 @@ def board(split: Split, rng: np.random.Generator, size: int) -> Record:
 
 
 def views(split: Split, rng: np.random.Generator, size: int) -> Record:
-    """A state from two cameras of the shell."""
+    """A state from two cameras of the shell, the second beside the first."""
     state = split.draw(rng)
-    others = state, state.seen_from(draw_camera(rng))
+    others = state, state.seen_from(draw_camera_beside(state.camera, rng))
     return {
         "images": [render(one, size).image for one in others],
         "cameras": np.array([dataclasses.astuple(one.camera) for one in others], np.float32),

@@ -36,7 +36,7 @@ TASKS = {
     "toy_tag": ("single", Tag("tag")),
     "toy_motion": ("video", Tag("tag_action", ("video",))),
     "toy_region_text": ("scene", RegionText("region_class")),
-    "toy_relation": ("related", Relate("relation_phrases", "phrases")),  # boxes would tell it unseen
+    "toy_relation": ("paired", Relate("relation_phrases", "phrases")),  # boxes would tell it unseen
     "toy_statement": ("related", Relate("relation_yes_no", "yes_no")),
     "toy_instruct": ("scene", Instruct("instruct", ("image",), whole=True)),
     "toy_dialogue": ("scene", Instruct("instruct", ("image",), ("turns",), whole=True)),
@@ -44,6 +44,7 @@ TASKS = {
     "toy_referring": ("scene", FindBoxes("boxes_phrase", "phrase")),
     "toy_reading": ("board", FindBoxes("boxes_string", "string")),
     "toy_keypoints": ("person", FindKeypoints("keypoints_all")),
+    "toy_parts": ("person", FindKeypoints("keypoints_some", "some")),
     "toy_property": ("scene", RegionProperty("property_phrase")),
     "toy_track": ("followed", Track("track")),
     "toy_cuboids": ("scene", FindCuboids("cuboids")),
@@ -59,6 +60,7 @@ TASKS = {
     "toy_view": ("views", NovelView("novel_view")),
     "toy_next_frame": ("followed", NextFrame("next_frame_boxes")),
     "toy_patches": ("scene", PastedPatches("patches_list")),
+    "toy_patch_count": ("scene", PastedPatches("patches_count", "count")),
 }
 """Task -> what a record holds, and what is asked of it."""
 

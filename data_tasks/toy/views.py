@@ -10,6 +10,7 @@ from data_tasks.toy.splits import Split
 
 VIEWS: dict[str, Callable[[Split, np.random.Generator, int], dict[str, Any]]] = {
     "scene": still.scene,
+    "paired": still.paired,
     "related": still.related,
     "single": still.single,
     "question": told.question,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ class Words:
     """Judges answers in words; every third example gives options."""
 
     output: str = "text"
+    decoding: Mapping = dataclasses.field(default_factory=lambda: {"temperature": 0.25})
     metrics: tuple = (Mean("exact"), Whole("longest", best=1e9, all=lambda p, t: float(max(map(len, p)))))
 
     def parse(self, answer, example):
@@ -42,6 +44,7 @@ class Media:
     """Judges pictures or sounds by how far they are from the target."""
 
     output: str = "image"
+    decoding: Mapping = dataclasses.field(default_factory=dict)
     metrics: tuple = (Mean("error", best=0.0, worst=1.0, each=lambda p, t: float(np.abs(p - t).mean())),)
 
     def parse(self, answer, example):
@@ -122,6 +125,7 @@ class Teacher:
             raise KeyboardInterrupt
         self.asked += [example["meta/id"] for example in examples]
         self.seeds.append(seed)
+        self.options = options
         field = self.config.target(output).fields[0]
         return ["neither" if self.wrong(example) else example[field] for example in examples]
 
@@ -168,6 +172,14 @@ def test_scores_are_those_of_the_answers_by_hand(tmp_path):
     assert [shown.answer for shown in outcome.shown] == [
         line["answer"] for line in lines(tmp_path / "judged_words")
     ]
+
+
+def test_a_judge_says_how_it_is_answered_and_the_user_may_say_otherwise(tmp_path):
+    model = Teacher()
+    Evaluator(model, tmp_path / "judge", count=4)("judged_words")
+    assert model.options == {"temperature": 0.25}
+    Evaluator(model, tmp_path / "user", count=4, decoding={"temperature": 0.0, "top_k": 3})("judged_words")
+    assert model.options == {"temperature": 0.0, "top_k": 3}
 
 
 def test_what_is_predicted_is_not_predicted_again(tmp_path):
@@ -280,7 +292,7 @@ def test_only_equal_fingerprints_are_compared(tmp_path):
     assert "| judged_words | exact | 0.375 | 1 | +0.625 |" in table
     with pytest.raises(ConfigError, match="judged_words.*other examples"):
         scoreboard.compare(good, evaluated("fewer", count=4))
-    with pytest.raises(ConfigError, match=r"decoding.temperature.*not set in the first.*0.5 in the second"):
+    with pytest.raises(ConfigError, match=r"decoding.temperature.*0.25 in the first.*0.5 in the second"):
         scoreboard.compare(good, evaluated("warm", decoding={"temperature": 0.5}))
     with pytest.raises(ConfigError, match="nothing to compare"):
         scoreboard.compare(good, evaluated("other", task="judged_pictures"))

@@ -64,7 +64,7 @@ class Evaluator:
       split: A split of the tasks.
       count: Examples a task: the first ones.
       source: Read in place of the sources that tasks declare.
-      decoding: Options of `Model.generate_fields` that change what it says.
+      decoding: Options of `Model.generate_fields` that change what it says, before those of a task's judge.
       batch_size: Rows the model computes at once; None is its own number.
       weights: What tells these weights from others.
     """
@@ -109,10 +109,11 @@ class Evaluator:
         task = pipeline.bind(name, config.inputs, config.targets, source=self.source)
         judge, reader = judge_of(task), _Reader(task, self.split, self.count)
         target = config.target(judge.output)
-        run = {"split": self.split, "decoding": plain(self.decoding), "weights": self.weights}
+        decoding = {**judge.decoding, **self.decoding}
+        run = {"split": self.split, "decoding": plain(decoding), "weights": self.weights}
         kept = Predictions(self.folder / name, target, run)
         ledger = Ledger(judge, self.count)
-        provenance = Provenance(f"{name}, {self.split}", judge, plain(self.decoding), config)
+        provenance = Provenance(f"{name}, {self.split}", judge, plain(decoding), config)
         running = {} if self.batch_size is None else {"batch_size": self.batch_size}
         for start, examples in _chunks(reader, TOGETHER):
             where = range(start, start + len(examples))
@@ -120,8 +121,8 @@ class Evaluator:
                 if index in kept:
                     kept.check(index, example)
             if missing := [index for index in where if index not in kept]:
-                seed = pipeline.fold(int(self.decoding.get("seed", 0)), start)
-                made = answers(self.model, judge, examples, {**self.decoding, "seed": seed}, running)
+                seed = pipeline.fold(int(decoding.get("seed", 0)), start)
+                made = answers(self.model, judge, examples, {**decoding, "seed": seed}, running)
                 for index, answer in zip(where, made, strict=True):
                     if index in missing:
                         kept.add(index, examples[index - start], answer, ledger.judge)

@@ -23,6 +23,11 @@ class Judge(Protocol):
         """What predictions are judged by, the one to quote first."""
         ...
 
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        """Options of `Model.generate_fields` that answers are made with unless the user says otherwise."""
+        ...
+
     def parse(self, answer: Any, example: Mapping[str, Any]) -> Any:
         """Turns an answer, a raw field of `output`, into what the metrics compare; never fails."""
         ...
