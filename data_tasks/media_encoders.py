@@ -10,12 +10,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_tasks.media_tokenizers import announce
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.encoders.labels import Labelled, LabelledEncoder
 from unified_io.errors import ConfigError
 from unified_io.modalities.media import MediaInput
 from unified_io.model import UnifiedIOConfig
 from unified_io.train.encoder_job import EncoderJob
-from unified_io.train.media_job import PARAMS_FOLDER
 
 _CHUNK = 32  # media that a process makes at a time
 

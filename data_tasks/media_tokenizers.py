@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.data import pipeline
 from unified_io.errors import ConfigError, DataError
 from unified_io.model import UnifiedIOConfig
-from unified_io.train.media_job import PARAMS_FOLDER
 from unified_io.train.tokenizer_job import TokenizerJob
 
 _MOST_TRIED = 4  # examples read for every one that is wanted, before a mixture is said to hold too few

@@ -12,6 +12,7 @@ from data_tasks.tokenizer_runs.compared import ComparedRun
 from data_tasks.tokenizer_runs.media import Photos
 from data_tasks.tokenizer_runs.page import spread, used, write_page
 from unified_io import checkpoint
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.errors import ConfigError
 from unified_io.evaluation import stats
 from unified_io.evaluation.media import psnr
@@ -19,7 +20,6 @@ from unified_io.evaluation.pictures import ssim
 from unified_io.evaluation.report import ImagePanel, Item, Result
 from unified_io.tokenizers.quantizer import code_usage, count_codes
 from unified_io.tokenizers.vqgan import VQGAN, VQGANConfig
-from unified_io.train.media_job import PARAMS_FOLDER
 
 SHOWN = 12
 _AT_ONCE = 30

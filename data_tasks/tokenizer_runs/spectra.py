@@ -12,6 +12,7 @@ from data_tasks.tokenizer_runs.compared import ComparedRun
 from data_tasks.tokenizer_runs.media import Voices
 from data_tasks.tokenizer_runs.page import spread, understood, used, write_page
 from unified_io import checkpoint
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.errors import ConfigError
 from unified_io.evaluation import stats
 from unified_io.evaluation.report import Item, Result, SoundPanel
@@ -19,7 +20,6 @@ from unified_io.evaluation.sounds import distance
 from unified_io.mel import MelConfig, griffin_lim, log_mel
 from unified_io.tokenizers.quantizer import code_usage, count_codes
 from unified_io.tokenizers.vit_vqgan import ViTVQGAN, ViTVQGANConfig
-from unified_io.train.media_job import PARAMS_FOLDER
 
 SHOWN = 8
 _AT_ONCE = 32

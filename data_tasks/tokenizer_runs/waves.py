@@ -13,6 +13,7 @@ from data_tasks.tokenizer_runs.media import Spoken, Voices
 from data_tasks.tokenizer_runs.page import spread, understood, write_page
 from data_tasks.tokenizer_runs.spectra import LogMels, SpectrumTokenizer, log_mels
 from unified_io import checkpoint
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.errors import ConfigError
 from unified_io.evaluation import stats
 from unified_io.evaluation.report import Item, Result, SoundPanel
@@ -21,7 +22,6 @@ from unified_io.mel import griffin_lim
 from unified_io.tokenizers import spectrogram
 from unified_io.tokenizers.hifigan import HiFiGAN, HiFiGANConfig
 from unified_io.train.job import check_writable
-from unified_io.train.media_job import PARAMS_FOLDER
 from unified_io.train.vocoder_job import VocoderJob
 
 SHOWN = 8

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from unified_io import checkpoint
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.encoders.labels import Labelled, LabelledEncoder
 from unified_io.encoders.vit import Vit, VitConfig
 from unified_io.train.encoder_job import EncoderJob
-from unified_io.train.media_job import PARAMS_FOLDER
 from unified_io.train.optimizer import OptimizerConfig, ScheduleConfig
 
 RATE = ScheduleConfig("constant", 3e-3)

@@ -10,12 +10,12 @@ import numpy as np
 import optax
 import pytest
 
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.errors import ConfigError
 from unified_io.tokenizers.objectives import TokenizerObjective
 from unified_io.tokenizers.quantizer import Quantizer
 from unified_io.tokenizers.vit_vqgan import ViTVQGAN, ViTVQGANConfig
 from unified_io.train.codebook import Codebook
-from unified_io.train.media_job import PARAMS_FOLDER
 from unified_io.train.optimizer import guard
 from unified_io.train.tokenizer import init_tokenizer_state, make_tokenizer_step
 from unified_io.train.tokenizer_job import TokenizerJob

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from unified_io import checkpoint
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.convert import vocoder as vocoders
 from unified_io.errors import CheckpointError, ConfigError
 from unified_io.mel import MelConfig
 from unified_io.tokenizers.adversary import Adversary
 from unified_io.tokenizers.discriminators import PatchConfig, SoundConfig
 from unified_io.tokenizers.hifigan import HiFiGAN, HiFiGANConfig
-from unified_io.train.media_job import PARAMS_FOLDER
 from unified_io.train.optimizer import OptimizerConfig, ScheduleConfig
 from unified_io.train.vocoder import VocoderObjective
 from unified_io.train.vocoder_job import VocoderJob

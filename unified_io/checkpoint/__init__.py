@@ -6,8 +6,16 @@ on. Of several processes all call the same functions on one folder that all of t
 """
 
 from unified_io.checkpoint.comparison import compare
-from unified_io.checkpoint.parameters import RestoreReport, load_params, save_params
+from unified_io.checkpoint.parameters import PARAMS_FOLDER, RestoreReport, load_params, save_params
 from unified_io.checkpoint.processes import from_all_processes
 from unified_io.checkpoint.runs import Checkpoints
 
-__all__ = ["Checkpoints", "RestoreReport", "compare", "from_all_processes", "load_params", "save_params"]
+__all__ = [
+    "PARAMS_FOLDER",
+    "Checkpoints",
+    "RestoreReport",
+    "compare",
+    "from_all_processes",
+    "load_params",
+    "save_params",
+]

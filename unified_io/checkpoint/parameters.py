@@ -16,6 +16,9 @@ from unified_io.checkpoint.processes import by_one_process
 from unified_io.checkpoint.runs import ITEM, PREFIX
 from unified_io.errors import CheckpointError
 
+PARAMS_FOLDER = "params"
+"""Where a job that trains a part of a model leaves its parameters, in the folder of the job."""
+
 
 @dataclasses.dataclass(frozen=True)
 class RestoreReport:

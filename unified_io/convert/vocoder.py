@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from unified_io import checkpoint, configuration, pytree
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.convert.rules import Layout, Rule, Table
 from unified_io.convert.stores import open_store
 from unified_io.errors import CheckpointError
 from unified_io.tokenizers.hifigan import HiFiGAN, HiFiGANConfig
-from unified_io.train.media_job import PARAMS_FOLDER
 
 # [out, in, k] in PyTorch, [k, in, out] in JAX.
 _CONVOLUTION = Layout(lambda x: x.transpose(2, 1, 0), lambda x: x.transpose(2, 1, 0))

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from unified_io import checkpoint
-from unified_io.checkpoint import Checkpoints
+from unified_io.checkpoint import PARAMS_FOLDER, Checkpoints
 from unified_io.errors import ConfigError
 from unified_io.tokenizers.adversary import Adversary
 from unified_io.train import optimizer as optimizers
@@ -19,8 +19,6 @@ from unified_io.train.loop import fit
 from unified_io.train.optimizer import OptimizerConfig
 from unified_io.train.state import TrainState
 from unified_io.train.telemetry import Telemetry
-
-PARAMS_FOLDER = "params"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from unified_io import checkpoint
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.reliability.drills import remains
 from unified_io.reliability.drills.ground import Ground
 from unified_io.reliability.drills.sessions import Session, Surroundings, side_by_side
@@ -18,7 +19,6 @@ from unified_io.tokenizers.discriminators import PatchConfig
 from unified_io.tokenizers.vqgan import VQGAN, VQGANConfig
 from unified_io.train import optimizer as optimizers
 from unified_io.train.codebook import Codebook
-from unified_io.train.media_job import PARAMS_FOLDER
 from unified_io.train.optimizer import OptimizerConfig, ScheduleConfig
 from unified_io.train.tokenizer import init_tokenizer_state, make_tokenizer_step
 from unified_io.train.tokenizer_job import TokenizerJob
