@@ -9,10 +9,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from data_tasks.media_tokenizers import announce
+from data_tasks.media_tokenizers import announce, check_given
 from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.encoders.labels import Labelled, LabelledEncoder
-from unified_io.errors import ConfigError
 from unified_io.modalities.media import MediaInput
 from unified_io.model import UnifiedIOConfig
 from unified_io.train.encoder_job import EncoderJob
@@ -42,11 +41,7 @@ class MediaEncoders:
         Raises:
           ConfigError: A modality has no labels.
         """
-        for name in self.jobs:
-            if name not in self.labels:
-                raise ConfigError(
-                    f"the encoder of {name} learns from nothing; name a function for it in labels"
-                )
+        check_given("encoder", self.jobs, self.labels, "a function for it in labels")
 
     def train(self, folder: str | Path, model: UnifiedIOConfig) -> None:
         """Trains all of them, each from where it stopped; one that is there already is left alone.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,7 @@ class MediaTokenizers:
         Raises:
           ConfigError: A modality has no mixture.
         """
-        for name in self.jobs:
-            if name not in self.mixtures:
-                raise ConfigError(
-                    f"the tokenizer of {name} learns from nothing; name a mixture for it in mixtures"
-                )
+        check_given("tokenizer", self.jobs, self.mixtures, "a mixture for it in mixtures")
 
     def train(self, folder: str | Path, model: UnifiedIOConfig, source: Any) -> None:
         """Trains all of them, each from where it stopped; one that is there already is left alone.
@@ -92,6 +89,17 @@ def params_in(folder: str | Path, names: tuple[str, ...] = ("image", "audio")) -
     return {
         f"target_embedders_{name}/tokenizer/": str(folder_of(name, folder) / PARAMS_FOLDER) for name in names
     }
+
+
+def check_given(part: str, jobs: Iterable[str], given: Container[str], wanted: str) -> None:
+    """Finds a modality whose tokenizer or encoder would have nothing to learn from.
+
+    Raises:
+      ConfigError: There is one.
+    """
+    for name in jobs:
+        if name not in given:
+            raise ConfigError(f"the {part} of {name} learns from nothing; name {wanted}")
 
 
 def announce(stage: str, what: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 import data_tasks.toy.tasks  # noqa: F401
 from data_tasks.media_tokenizers import MediaTokenizers
+from data_tasks.registry import REGISTRY
 from data_tasks.sources.stored import Reading
 from data_tasks.trial import Trial, _swapped
 from tests.tiny import MEL, tiny_config
@@ -52,6 +53,20 @@ def test_who_sees_all_reaches_the_ceiling_and_beats_the_blind(task):
     assert row.model.score == pytest.approx(row.ceiling, abs=0.02)
     assert better * row.ceiling > better * row.blind >= better * row.chance - 0.3
     assert row.beats_blind
+
+
+def test_a_format_says_how_it_is_answered():
+    asked = []
+
+    class Painter(Seer):
+        def generate_fields(self, examples, output, **options):
+            asked.append(options)
+            return [np.zeros((8, 8, 3), np.float32)] * len(examples)
+
+    trial = Trial(Painter(), READING, seed=3)
+    for task in ("toy_depth", "toy_draw"):
+        trial._answers(REGISTRY[task].form, trial._examples(task, "test", 2))
+    assert asked == [{"seed": 3}, {"temperature": 1.0, "seed": 3}]
 
 
 def test_unknown_tasks_and_tasks_that_nothing_is_asked_of_are_refused():

@@ -61,6 +61,21 @@ def test_a_model_of_another_size_is_refused(tmp_path):
         initial(job(tmp_path, tiny_config(mlp_dim=48), initial_params={"": str(tmp_path / "other")}))
 
 
+def test_targets_count_as_the_job_weighs_them(tmp_path):
+    model = tiny_config()
+    features = featurize(model, tiny_examples())
+    budgets = Budgets(4, 64, 48, {m.name: 48 for m in model.inputs}, {m.name: 24 for m in model.targets})
+    planned = plan([measure(x, model.inputs, model.targets) for x in features], budgets, groups=1)
+    batch = assemble(features, planned, model.inputs, model.targets)
+    params, weights = folders.random_params(model), {"text": 0.5, "image": 0.0}
+    loss, metrics = job(tmp_path, model, target_weights=weights)._loss_fn()(params, batch, jax.random.key(0))
+    parts = {m.name: metrics[f"{m.name}/loss"] + metrics[f"{m.name}/z_loss"] for m in model.targets}
+    assert len(parts) > 2 and all(part > 0 for part in parts.values())
+    np.testing.assert_allclose(
+        loss, sum(weights.get(name, 1.0) * part for name, part in parts.items()), rtol=1e-5
+    )
+
+
 def test_microbatches_make_the_same_step(tmp_path):
     """Although the targets are spread unevenly over them."""
     model = tiny_config()

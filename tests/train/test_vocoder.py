@@ -75,7 +75,10 @@ def test_a_model_speaks_with_what_was_trained(sounds, tmp_path):
     config, loaded = vocoders.load(tmp_path)
     assert config == VOCODER.config
     np.testing.assert_equal(loaded, params)
-    with pytest.raises(CheckpointError, match=r"no vocoder\.json in"):
+    other = HiFiGAN(dataclasses.replace(VOCODER.config, channels=8))
+    JOB.train(other, sounds, tmp_path)  # which leaves alone what is there
+    assert vocoders.load(tmp_path)[0] == VOCODER.config
+    with pytest.raises(CheckpointError, match=r"params: the folder holds no vocoder\.json"):
         vocoders.load(tmp_path / PARAMS_FOLDER)
 
 

@@ -1,6 +1,4 @@
-"""Vocoders out of files: the released one with its names, layouts and weight norm, and what our job leaves. Knows no
-sound.
-"""
+"""Vocoders out of files: the released one, with its names, layouts and weight norm, and those trained here."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -63,11 +61,12 @@ def load(
     Raises:
       CheckpointError: It can not be read, or holds other tensors than the config asks for; names file and tensor.
     """
-    if Path(path).is_dir():
-        return _trained(Path(path))
-    store = open_store(path, allow_pickle=allow_pickle)
+    store = None if Path(path).is_dir() else open_store(path, allow_pickle=allow_pickle)
     try:
-        params = fold({name: store.read(name) for name in store.shapes()})
+        if store is None:
+            config, params = _trained(Path(path))
+        else:
+            params = fold({name: store.read(name) for name in store.shapes()})
         _check(params, config)
     except CheckpointError as error:
         raise CheckpointError(f"vocoder {path}: {error}") from error
@@ -77,13 +76,11 @@ def load(
 def _trained(folder: Path) -> tuple[HiFiGANConfig, dict[str, Any]]:
     if not (folder / CONFIG_FILE).is_file():
         raise CheckpointError(
-            f"there is no {CONFIG_FILE} in {str(folder)!r}; give the folder of a vocoder that was trained, "
-            "such as runs/vocoder/vocoder, or a file of weights"
+            f"the folder holds no {CONFIG_FILE}; give that of a vocoder that was trained, such as "
+            "runs/vocoder/vocoder, or a file of weights"
         )
     config = configuration.from_json((folder / CONFIG_FILE).read_text())
-    params, _ = checkpoint.load_params(folder / PARAMS_FOLDER)
-    _check(params, config)
-    return config, params
+    return config, checkpoint.load_params(folder / PARAMS_FOLDER)[0]
 
 
 def fold(tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import flax.linen as nn
 import numpy as np
 
 from unified_io import configuration, mel
+from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.convert.vocoder import CONFIG_FILE
 from unified_io.errors import ConfigError
 from unified_io.mel import MelConfig
@@ -56,8 +57,9 @@ class VocoderJob(MediaJob):
             )
         if self.adversary and not isinstance(self.adversary.discriminator, SoundConfig):
             raise ConfigError("a vocoder is judged by its sound; give the adversary a SoundConfig")
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        Path(folder, CONFIG_FILE).write_text(configuration.to_json(network.config))
+        if not Path(folder, PARAMS_FOLDER).is_dir():  # else another shape would be written beside them
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            Path(folder, CONFIG_FILE).write_text(configuration.to_json(network.config))
         return super().train(network, media, folder)
 
     def _start(self, network: nn.Module, batch: dict[str, Any]) -> tuple[TrainState, Any]:

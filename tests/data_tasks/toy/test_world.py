@@ -54,6 +54,23 @@ def test_every_state_of_a_record_belongs_to_its_split(view):
             assert not any(splits.SPLITS[other].owns([state]) for other in others for state in states)
 
 
+def test_the_second_of_two_views_is_beside_the_first():
+    turns = []
+    for index in range(40):
+        (_, first, _), (_, second, _) = ToyWorld("toy", "views", 24).record(NOWHERE, "train", index)[
+            "cameras"
+        ]
+        turns.append((second - first + np.pi) % (2 * np.pi) - np.pi)
+    assert np.abs(turns).max() <= np.radians(60) + 1e-5
+    assert min(turns) < -0.5 and max(turns) > 0.5
+
+
+def test_pairs_are_as_few_things_as_a_split_has():
+    for split, count in (("train", 2), ("more_things", 5)):
+        record = ToyWorld("toy", "paired", 48).record(NOWHERE, split, 0)
+        assert len(record["world"]["state"]["things"]) == count and record["relations"]
+
+
 def test_lengths_and_names_are_checked():
     world = ToyWorld("toy", lengths={"train": 3})
     assert world.length(NOWHERE, "train") == 3 and ToyWorld("toy").length(NOWHERE, "test") == LENGTHS["test"]
