@@ -11,7 +11,8 @@ from unified_io.data.denoised import Denoised
 # Parts of the examples; a task not named has 1. More for what is slow to learn, less for second tasks of a format.
 WEIGHTS: dict[str, float] = {
     "toy_relation": 2.5,
-    "toy_property": 2.5,
+    "toy_property": 1.5,
+    "toy_extent": 1.5,
     "toy_keypoints": 2.0,
     "toy_parts": 2.0,
     "toy_camera": 2.0,

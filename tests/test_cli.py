@@ -338,7 +338,8 @@ def test_an_interrupted_run_says_how_to_go_on(command, steps, word):
 class FakeModel:
     """Stands in for a trained model; says what it was asked."""
 
-    def __init__(self):
+    def __init__(self, vocoder):
+        self.loudness = 0.5 if vocoder else 1.0
         inputs = [types.SimpleNamespace(name=name) for name in ("text", "image", "action")]
         target = types.SimpleNamespace(mel=MelConfig(sample_rate=8000, fmax=4000.0))
         self.config = types.SimpleNamespace(inputs=inputs, target=lambda name: target)
@@ -348,7 +349,7 @@ class FakeModel:
         return {
             "text": f"{asked}",
             "image": np.full((4, 6, 3), 0.5, np.float32),
-            "audio": np.linspace(-1, 1, 80, dtype=np.float32),
+            "audio": np.linspace(-1, 1, 80, dtype=np.float32) * self.loudness,
             "action": np.array([[0.0, 0.5, 1.0]], np.float32),
         }[output]
 
@@ -356,7 +357,7 @@ class FakeModel:
 @pytest.fixture
 def generate(tmp_path, monkeypatch, capsys):
     api = types.ModuleType("unified_io.api")
-    api.from_pretrained = lambda path: FakeModel()
+    api.from_pretrained = lambda path, vocoder: FakeModel(vocoder)
     monkeypatch.setitem(sys.modules, "unified_io.api", api)
     monkeypatch.setattr("unified_io.api", api, raising=False)
 
@@ -392,6 +393,13 @@ def test_generate_writes_every_kind_of_file(generate, tmp_path):
     waveform, rate = sound.read_file(tmp_path / "audio.wav")
     assert rate == 8000 and waveform.shape == (80, 1)
     assert json.loads((tmp_path / "action.json").read_text()) == [[0.0, 0.5, 1.0]]
+
+
+@pytest.mark.parametrize(("flags", "loudness"), [((), 1.0), (("--vocoder=runs/vocoder",), 0.5)])
+def test_generate_speaks_with_the_vocoder_it_is_given(generate, tmp_path, flags, loudness):
+    assert generate("--output=audio", f"--out={tmp_path / 'a.wav'}", *flags)[0] == 0
+    waveform, _ = sound.read_file(tmp_path / "a.wav")
+    assert np.abs(waveform).max() == pytest.approx(loudness, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ FORMATS = {
     "transcribe": ("toy_transcribe",),
     "boxes": ("toy_boxes", "toy_referring", "toy_reading", "toy_sound_boxes"),
     "keypoints": ("toy_keypoints", "toy_parts"),
-    "region_property": ("toy_property",),
+    "region_property": ("toy_property", "toy_extent"),
     "track": ("toy_track",),
     "cuboid3d": ("toy_cuboids",),
     "camera_pose": ("toy_camera",),

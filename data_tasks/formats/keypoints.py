@@ -69,6 +69,11 @@ class FindKeypoints(Format):
     def metrics(self) -> tuple[Metric, ...]:
         return (OKS,) if self.parts == "all" else (PARTS_RIGHT,)
 
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        # Where each part is missing as often as not, the likeliest answer is that all of them are.
+        return {"constraint": "body_parts"} if self.parts == "all" else {}
+
     def __call__(self, raw: Raw, rng: np.random.Generator) -> Fields:
         through = window(raw, rng)
         boxes, places = within(raw["boxes"], through, raw.get("crowd"))

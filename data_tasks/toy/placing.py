@@ -16,8 +16,9 @@ POLAR = math.radians(50.0), math.radians(85.0)
 DISTANCE = 1.5, 2.2
 """The shell on which cameras stand: polar angles and metres."""
 
-TURN = math.radians(60.0)
-"""How far cameras of two views of a scene are turned from one another about the room, at the most."""
+TURN = math.radians(40.0)
+"""How far cameras of two views of a scene are turned from one another about the room, at the most; and a rug from the
+first of them."""
 
 _CHECKED = 32  # side of the picture in which it is checked that all is seen
 _LEAST = 5  # pixels of it that each thing must have

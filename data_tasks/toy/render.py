@@ -18,6 +18,7 @@ ROOM, PUPPET, BOARD = 0, 100, 200
 BOARD_SIZE, BOARD_DEPTH = (1.0, 0.5), 0.04  # width and height, metres
 
 _AMBIENT, _DIRECT, _SHADOW = 0.55, 0.55, 0.55
+_RUG = 1.1  # radius of a rug, metres
 _SHADE = 0.35  # a stripe or a check is the thing's colour, so much darker
 
 
@@ -173,6 +174,9 @@ class _Canvas:
         points = self.origin + depth[:, None] * rays
         dark = _pattern(room.texture, points[floor] * (0.7, 0.7, 0.0))
         colour[floor] = np.array(FLOORS[room.floor]) * np.where(dark, 0.75, 1.0)[:, None]
+        if self.state.rug is not None:
+            rug = np.flatnonzero(floor)[np.hypot(points[floor, 0], points[floor, 1]) < _RUG]
+            colour[rug] = _wheel(np.arctan2(points[rug, 1], points[rug, 0]) - self.state.rug)
         colour[(axis == 2) & ~floor] = 0.8
         return depth, normals, colour
 
@@ -189,6 +193,11 @@ def _pattern(texture: str, points: Float[np.ndarray, "n 3"]) -> np.ndarray:
         return np.zeros(len(points), bool)
     cells = np.floor(points * 3.0).astype(np.int64)
     return (cells[:, 0] if texture == "stripes" else cells.sum(axis=1)) % 2 == 1
+
+
+def _wheel(angles: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 3"]:
+    """Muted colours of a rug: all hues, one after the other."""
+    return 0.45 + 0.25 * np.cos(angles[:, None] - np.array([0.0, 2.0, 4.0]) * math.pi / 3)
 
 
 def _turn(yaw: float) -> Float[np.ndarray, "3 3"]:

@@ -160,7 +160,11 @@ class Light:
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """Everything there is at one moment; whatever is true of the world follows from it."""
+    """Everything there is at one moment; whatever is true of the world follows from it.
+
+    A rug is a wheel of colours about the middle of the floor, turned so far about the vertical, radians: from it can
+    be told where a camera stands.
+    """
 
     room: Room
     things: tuple[Thing, ...]
@@ -168,6 +172,7 @@ class State:
     light: Light = Light()
     puppets: tuple[Puppet, ...] = ()
     board: Board | None = None
+    rug: float | None = None
 
     def having(self, number: int, **changes: object) -> "State":
         """Returns the state with one thing changed."""

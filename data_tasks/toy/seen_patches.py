@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from data_tasks.formats import patches
-from data_tasks.toy import agent, agent_view, arm, arm_draw, arm_view, truth
+from data_tasks.toy import agent, agent_view, arm, arm_draw, arm_view, still, truth
 from data_tasks.toy.lettering import WORDS as LETTERED
+from data_tasks.toy.placing import draw_camera_beside
 from data_tasks.toy.render import BOARD, PUPPET, ROOM, render
 from data_tasks.toy.scene import COLOURS, SHAPES, SIZES, TEXTURES, State
 from data_tasks.toy.splits import generator, split
@@ -37,7 +38,7 @@ _LEAST = 0.125  # of a patch that its owner covers at the least
 _INK = 4  # cells along a patch whose colours are told
 _OCTAVES = 5  # of places; half a wave of the last is 6 % of the picture, and a patch 12 %
 _PASTED = 300  # owners of shapes that are pasted on a picture begin here
-_SOLID, _SURFACE = 8, 6  # numbers of a thing in space, and of what a camera sees
+_SOLID, _SURFACE = 8, 8  # numbers of a thing in space, and of what a camera sees
 
 
 class _Shown(NamedTuple):
@@ -56,7 +57,7 @@ class _Shown(NamedTuple):
     ids: Int[np.ndarray, "h w"]
     words: Mapping[int, tuple[str, ...]]
     solids: Mapping[int, list[float]]
-    surface: Float[np.ndarray, "h w 6"]
+    surface: Float[np.ndarray, "h w 8"]
     joints: Float[np.ndarray, "p 17 3"]
 
 
@@ -66,8 +67,8 @@ class SeenPatches:
 
     The numbers of a patch: box (y1, x1, y2, x2) and middle (y, x) of its owner, and (y, x) of a part of a body in it,
     all as they are and as waves; where the owner is a thing in space its centre (x, y, z) in the camera's frame,
-    height, width and turn; depth, normal, polar angle and distance of the camera; its colours, in 4 x 4 cells. Lengths
-    in metres, places in [0, 1] of the square; NaN where there is none.
+    height, width and turn; depth, normal, polar angle and distance of the camera, sine and cosine of its azimuth from a
+    rug; its colours, in 4 x 4 cells. Lengths in metres, places in [0, 1] of the square; NaN where there is none.
 
     Attributes:
       whole: How many are shown whole, as in evaluation; the others through a window, as in training.
@@ -105,16 +106,25 @@ def _labelled(shown: _Shown, through: Window, media: ImageInput) -> Labelled:
 
 
 def _scene(index: int, rng: np.random.Generator, **plan: object) -> _Shown:
-    state = split("train").draw(rng, **plan)
-    made = render(state, _SIZE)
-    camera = np.full((_SIZE, _SIZE, 2), (state.camera.theta, state.camera.r))
+    return _shown(split("train").draw(rng, **plan))
+
+
+def _views(index: int, rng: np.random.Generator) -> _Shown:
+    state = still.on_rug(split("train").draw(rng), rng)
+    return _shown(state.seen_from(draw_camera_beside(state.camera, rng)) if rng.random() < 0.5 else state)
+
+
+def _shown(state: State) -> _Shown:
+    made, camera = render(state, _SIZE), state.camera
+    turn = np.nan if state.rug is None else camera.phi - state.rug
+    seen = np.full((_SIZE, _SIZE, 4), (camera.theta, camera.r, np.sin(turn), np.cos(turn)))
     things = {number + 1: thing for number, thing in enumerate(state.things)}
     return _Shown(
         made.image,
         made.ids,
         {int(owner): _called(state, int(owner)) for owner in np.unique(made.ids) if owner != ROOM},
         {owner: _solid(state, owner - 1) for owner in things},
-        np.concatenate([made.depth[..., None], made.normals, camera], axis=2),
+        np.concatenate([made.depth[..., None], made.normals, seen], axis=2),
         truth.keypoints(state, made),
     )
 
@@ -163,7 +173,10 @@ def _pasted(index: int, rng: np.random.Generator) -> _Shown:
     return below._replace(image=image, ids=ids, words=words, surface=surface)
 
 
-_MAKERS = ((_scene, 0.4), (_people, 0.15), (_board, 0.15), (_table, 0.1), (_room, 0.1), (_pasted, 0.1))
+_MAKERS = (
+    *((_scene, 0.3), (_people, 0.15), (_board, 0.15), (_views, 0.1)),
+    *((_table, 0.1), (_room, 0.1), (_pasted, 0.1)),
+)
 
 
 def _flat(
@@ -236,7 +249,7 @@ def _owned(
 
 def _around(shown: _Shown, through: Window, media: ImageInput) -> Float[np.ndarray, "P M"]:
     pixels = _cells(image_ops.resize_nearest(through.cut(shown.surface, np.nan), media.size), media.patch)
-    known = ~np.isnan(pixels).any(axis=2, keepdims=True)
+    known = ~np.isnan(pixels)
     means = np.where(known, pixels, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return np.where(known.any(axis=1), means, np.nan)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from data_tasks.toy import captions, instructions, phrases, truth
 from data_tasks.toy.camera import intrinsics
-from data_tasks.toy.placing import draw_camera_beside
+from data_tasks.toy.placing import TURN, draw_camera_beside
 from data_tasks.toy.render import BOARD, PUPPET, render
 from data_tasks.toy.scene import State
 from data_tasks.toy.splits import Split
@@ -82,11 +82,13 @@ def shown(state: State, split: Split, rng: np.random.Generator, size: int) -> Re
 
 
 def single(split: Split, rng: np.random.Generator, size: int) -> Record:
-    """One thing; what is to be named is its shape."""
+    """One thing, and its box; what is to be named is its shape."""
     state = split.draw(rng, count=(1, 1))
     picture = render(state, size)
     return {
         "image": picture.image,
+        "boxes": truth.boxes(truth.masks(picture.ids, [1])),
+        "names": [state.things[0].shape],
         "name": state.things[0].shape,
         "classes": list(split.shapes),
         "world": world(state),
@@ -132,14 +134,19 @@ def board(split: Split, rng: np.random.Generator, size: int) -> Record:
 
 
 def views(split: Split, rng: np.random.Generator, size: int) -> Record:
-    """A state from two cameras of the shell, the second beside the first."""
-    state = split.draw(rng)
+    """A state on a rug from two cameras of the shell, the second beside the first."""
+    state = on_rug(split.draw(rng), rng)
     others = state, state.seen_from(draw_camera_beside(state.camera, rng))
     return {
         "images": [render(one, size).image for one in others],
         "cameras": np.array([dataclasses.astuple(one.camera) for one in others], np.float32),
         "world": world(state),
     }
+
+
+def on_rug(state: State, rng: np.random.Generator) -> State:
+    """Returns the state on a rug that is turned to its camera, more or less."""
+    return dataclasses.replace(state, rug=state.camera.phi + float(rng.uniform(-TURN, TURN)))
 
 
 def name_of(state: State, number: int) -> str:

@@ -46,6 +46,7 @@ TASKS = {
     "toy_keypoints": ("person", FindKeypoints("keypoints_all")),
     "toy_parts": ("person", FindKeypoints("keypoints_some", "some")),
     "toy_property": ("scene", RegionProperty("property_phrase")),
+    "toy_extent": ("single", RegionProperty("property_class", "class")),
     "toy_track": ("followed", Track("track")),
     "toy_cuboids": ("scene", FindCuboids("cuboids")),
     "toy_camera": ("views", CameraPose("camera")),

@@ -79,3 +79,12 @@ def test_forms_are_built_once():
     assert forms.boxes(VOCABULARY, 0.3) is forms.boxes(Vocabulary(), 0.3)
     with pytest.raises(ConfigError, match="threshold 3"):
         forms.boxes(VOCABULARY, 3)
+
+
+def test_forms_have_names():
+    assert forms.named("body_parts", VOCABULARY) is forms.body_parts(VOCABULARY)[0]
+    assert forms.named("one_box", VOCABULARY) is forms.one_box(VOCABULARY)
+    with pytest.raises(ConfigError, match="did you mean 'one_box'"):
+        forms.named("one_bax", VOCABULARY)
+    with pytest.raises(ConfigError, match="is one of text"):
+        forms.named("boxes", None)

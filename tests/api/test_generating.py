@@ -106,6 +106,16 @@ def test_an_answer_keeps_to_its_form(model):
     assert len(vocabulary.encode(model.generate("text", text="find", constraint=form, max_length=3))) == 3
 
 
+def test_a_form_is_asked_for_by_name(model):
+    vocabulary = model.config.target("text").vocabulary
+    ids = np.array(vocabulary.encode(model.generate("text", text="find", constraint="one_box")))
+    assert len(ids) == 4 and vocabulary.is_location(ids).all()
+    with pytest.raises(ConfigError, match="unknown form"):
+        model.generate("text", text="find", constraint="circle")
+    with pytest.raises(ConfigError, match="is one of text"):
+        model.generate("image", text="find", constraint="one_box")
+
+
 def test_a_penalty_keeps_from_repeating(model):
     vocabulary = model.config.target("text").vocabulary
     plain, varied = (

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
-from unified_io.errors import ConfigError
+from unified_io.errors import ConfigError, unknown
 from unified_io.generation.constraints import Constraint, chain, groups, prefer, schedule
 from unified_io.structures import COCO_PARTS, keypoints_to_text
 from unified_io.vocab import EOS, Vocabulary
@@ -47,6 +47,26 @@ def body_parts(vocabulary: Vocabulary) -> tuple[Constraint, int]:
         for id in [*vocabulary.encode(everything), EOS]
     ]
     return schedule(np.stack(masks)), len(masks)
+
+
+FORMS = {
+    "boxes": lambda vocabulary: boxes(vocabulary, 0.5),
+    "one_box": one_box,
+    "body_parts": lambda v: body_parts(v)[0],
+}
+
+
+def named(name: str, vocabulary: Vocabulary | None) -> Constraint:
+    """Returns a form by its name, one of FORMS.
+
+    Raises:
+      ConfigError: There is none of that name, or what is written has no vocabulary of words.
+    """
+    if name not in FORMS:
+        raise unknown("form of an answer", name, FORMS)
+    if vocabulary is None:
+        raise ConfigError(f"the form {name!r} is one of text; leave constraint out")
+    return FORMS[name](vocabulary)
 
 
 def _sure(locations: Bool[np.ndarray, " V"], threshold: float) -> Constraint:

@@ -133,7 +133,7 @@ class Generating(Engine):
             target=target.name,
             length=length,
             sampler=options.sampler(target.sampler),
-            constraint=options.allowed(),
+            constraint=options.allowed(getattr(target, "vocabulary", None)),
             beams=options.beams,
             length_penalty=float(options.length_penalty),
             answers=options.samples if options.beams > 1 else 1,

@@ -7,10 +7,12 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from unified_io.api import forms
 from unified_io.errors import ConfigError, unknown
 from unified_io.generation import constraints
 from unified_io.generation.constraints import Constraint
 from unified_io.generation.sampling import Sampler
+from unified_io.vocab import Vocabulary
 
 Progress = Callable[[int, int], None]
 """(how much is done, how much there is): called now and then during long work."""
@@ -37,8 +39,8 @@ class Options:
       length_penalty: Of the beam search: 0 prefers short answers, 1 about the best mean log-probability a token.
       guidance: Strength of classifier-free guidance away from `negative_prompt`; 0 is none. Takes twice the rows.
       negative_prompt: What guidance leads away from: a prompt that says nothing.
-      constraint: Which tokens may come next, see `generation.constraints`. Build it once and keep it: every new
-        one is compiled anew.
+      constraint: Which tokens may come next: a form by name, one of `api.forms.FORMS`, or see `generation.constraints`.
+        Build one of your own once and keep it: every new one is compiled anew.
       batch_size: Rows computed at once; fewer need less memory.
       progress: Called with (outputs done, outputs in all) after every batch.
       allow_random: Generate although some parameters were never loaded.
@@ -58,7 +60,7 @@ class Options:
     length_penalty: float = 0.0
     guidance: float = 0.0
     negative_prompt: str = ""
-    constraint: Constraint | None = None
+    constraint: Constraint | str | None = None
     batch_size: int = MAX_ROWS
     progress: Progress | None = None
     allow_random: bool = False
@@ -122,11 +124,18 @@ class Options:
             default.top_p if self.top_p is None else self.top_p,
         )
 
-    def allowed(self) -> Constraint | None:
-        """Returns the constraint with the repetition penalty in front; the same object for the same options."""
+    def allowed(self, vocabulary: Vocabulary | None = None) -> Constraint | None:
+        """Returns the constraint with the repetition penalty in front; the same object for the same options.
+
+        Args:
+          vocabulary: Of what is written, where that is text.
+        """
+        form = (
+            forms.named(self.constraint, vocabulary) if isinstance(self.constraint, str) else self.constraint
+        )
         if self.repetition_penalty == 1:
-            return self.constraint
-        return _penalised(self.constraint, float(self.repetition_penalty))
+            return form
+        return _penalised(form, float(self.repetition_penalty))
 
 
 OPTIONS = tuple(field.name for field in dataclasses.fields(Options))

@@ -32,6 +32,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     for name, what in MEDIA.items():
         add(f"--{name}", metavar="FILE", help=what)
     add("--out", type=Path, metavar="FILE", help="where to write it; text and action are printed without")
+    add(
+        "--vocoder",
+        metavar="PATH",
+        help="speak with this HiFi-GAN: weights, or the folder of one trained here",
+    )
     for name, (kind, meaning) in SAMPLING.items():
         add(f"--{name}", type=kind, help=f"{meaning} (default: that of the model)")
 
@@ -47,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
         inputs["action"] = _read_points(Path(args.action))
     from unified_io import api
 
-    model = api.from_pretrained(args.model_dir)
+    model = api.from_pretrained(args.model_dir, vocoder=args.vocoder)
     for name in inputs:
         if name not in (readable := [modality.name for modality in model.config.inputs]):
             raise unknown("input of this model", name, readable)

@@ -8,6 +8,7 @@ import pytest
 
 from data_tasks.toy import heard_patches, seen_patches
 from data_tasks.toy.heard_patches import HeardPatches
+from data_tasks.toy.placing import TURN
 from data_tasks.toy.scene import COLOURS, SHAPES
 from data_tasks.toy.seen_patches import SeenPatches
 from data_tasks.toy.splits import HELD_OUT_PAIRS, HELD_OUT_SHAPE
@@ -54,6 +55,16 @@ def test_a_patch_has_one_colour_and_one_shape_and_a_box_around_it(pictures):
             row, column = divmod(int(patch), columns)
             assert top < (row + 1) / rows and bottom > row / rows
             assert left < (column + 1) / columns and right > column / columns
+
+
+def test_where_the_camera_stands_is_known_where_a_rug_tells(pictures):
+    turns = [one.numbers[one.mask, -50:-48] for one in pictures]  # sine and cosine, in front of the colours
+    known = np.array([np.isfinite(turn).any() for turn in turns])
+    assert 0.03 < known.mean() < 0.3
+    for turn in (turn for turn, told in zip(turns, known, strict=True) if told):
+        sine, cosine = np.unique(turn[np.isfinite(turn).all(axis=1)].round(4), axis=0).T
+        assert len(sine) == 1 and sine[0] ** 2 + cosine[0] ** 2 == pytest.approx(1.0, abs=1e-3)
+        assert abs(np.arctan2(sine[0], cosine[0])) <= 2 * TURN + 1e-3
 
 
 def test_colours_are_those_that_are_seen(pictures):

@@ -159,6 +159,22 @@ def test_cuboids_hold_what_is_seen_of_their_thing():
             assert np.linalg.det(cuboid["rotation"]) == pytest.approx(1.0)
 
 
+def test_a_rug_tells_where_the_camera_stands():
+    state = State(Room(), (), Camera(0.8, 0.0, 1.8))
+
+    def seen(rug, phi=0.0):
+        return render(dataclasses.replace(state, rug=rug).seen_from(Camera(0.8, phi, 1.8)), 32)
+
+    bare, one, other = seen(None), seen(0.0, 1.0), seen(0.4, 1.4)
+    on_it = np.hypot(one.points[..., 0], one.points[..., 1]) < 1.0
+    assert on_it.mean() > 0.3 and (one.points[on_it][:, 2] < 1e-6).all()
+    np.testing.assert_allclose(one.image[on_it], other.image[on_it], atol=1e-5)
+    np.testing.assert_array_equal(seen(2.0).image[0], bare.image[0])  # the wall has nothing to do with it
+    hues = np.array([seen(rug).image[24, 16] for rug in np.linspace(0, 6, 13)])
+    apart = np.linalg.norm(hues[:, None] - hues[None], axis=-1)
+    assert apart[np.triu_indices(13, 1)].min() > 0.03  # no two turns look alike
+
+
 def test_two_cameras_see_the_same_points():
     record = views(splits.SPLITS["train"], splits.generator("train", 3, "test"), 32)
     first, second = (Camera(*map(float, camera)) for camera in record["cameras"])
@@ -234,4 +250,5 @@ def _state(values):
     return dataclasses.replace(
         State(Room(**values["room"]), things, Camera(**values["camera"])),
         light=type(State.__dataclass_fields__["light"].default)(**values["light"]),
+        rug=values["rug"],
     )
