@@ -106,15 +106,15 @@ def _labelled(shown: _Shown, through: Window, media: ImageInput) -> Labelled:
 
 
 def _scene(index: int, rng: np.random.Generator, **plan: object) -> _Shown:
-    return _shown(split("train").draw(rng, **plan))
+    return _rendered(split("train").draw(rng, **plan))
 
 
 def _views(index: int, rng: np.random.Generator) -> _Shown:
     state = still.on_rug(split("train").draw(rng), rng)
-    return _shown(state.seen_from(draw_camera_beside(state.camera, rng)) if rng.random() < 0.5 else state)
+    return _rendered(state.seen_from(draw_camera_beside(state.camera, rng)) if rng.random() < 0.5 else state)
 
 
-def _shown(state: State) -> _Shown:
+def _rendered(state: State) -> _Shown:
     made, camera = render(state, _SIZE), state.camera
     turn = np.nan if state.rug is None else camera.phi - state.rug
     seen = np.full((_SIZE, _SIZE, 4), (camera.theta, camera.r, np.sin(turn), np.cos(turn)))
@@ -174,8 +174,13 @@ def _pasted(index: int, rng: np.random.Generator) -> _Shown:
 
 
 _MAKERS = (
-    *((_scene, 0.3), (_people, 0.15), (_board, 0.15), (_views, 0.1)),
-    *((_table, 0.1), (_room, 0.1), (_pasted, 0.1)),
+    (_scene, 0.3),
+    (_people, 0.15),
+    (_board, 0.15),
+    (_views, 0.1),
+    (_table, 0.1),
+    (_room, 0.1),
+    (_pasted, 0.1),
 )
 
 

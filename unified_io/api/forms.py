@@ -1,6 +1,7 @@
 """The forms that answers of a capability are held to: constraints made of a vocabulary, each built once."""
 
 import functools
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 import numpy as np
@@ -49,11 +50,12 @@ def body_parts(vocabulary: Vocabulary) -> tuple[Constraint, int]:
     return schedule(np.stack(masks)), len(masks)
 
 
-FORMS = {
+FORMS: Mapping[str, Callable[[Vocabulary], Constraint]] = {
     "boxes": lambda vocabulary: boxes(vocabulary, 0.5),
     "one_box": one_box,
-    "body_parts": lambda v: body_parts(v)[0],
+    "body_parts": lambda vocabulary: body_parts(vocabulary)[0],
 }
+"""Forms by the names that a task or a user asks for them."""
 
 
 def named(name: str, vocabulary: Vocabulary | None) -> Constraint:

@@ -130,9 +130,9 @@ class Options:
         Args:
           vocabulary: Of what is written, where that is text.
         """
-        form = (
-            forms.named(self.constraint, vocabulary) if isinstance(self.constraint, str) else self.constraint
-        )
+        form = self.constraint
+        if isinstance(form, str):
+            form = forms.named(form, vocabulary)
         if self.repetition_penalty == 1:
             return form
         return _penalised(form, float(self.repetition_penalty))
