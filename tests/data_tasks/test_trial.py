@@ -61,12 +61,13 @@ def test_a_format_says_how_it_is_answered():
     class Painter(Seer):
         def generate_fields(self, examples, output, **options):
             asked.append(options)
-            return [np.zeros((8, 8, 3), np.float32)] * len(examples)
+            return ["" if output == "text" else np.zeros((8, 8, 3), np.float32)] * len(examples)
 
     trial = Trial(Painter(), READING, seed=3)
-    for task in ("toy_depth", "toy_draw"):
+    for task in ("toy_depth", "toy_draw", "toy_keypoints", "toy_parts"):
         trial._answers(REGISTRY[task].form, trial._examples(task, "test", 2))
-    assert asked == [{"seed": 3}, {"temperature": 1.0, "seed": 3}]
+    drawn, held = {"temperature": 1.0}, {"constraint": "body_parts"}
+    assert asked == [{**way, "seed": 3} for way in ({}, drawn, held, {})]
 
 
 def test_unknown_tasks_and_tasks_that_nothing_is_asked_of_are_refused():

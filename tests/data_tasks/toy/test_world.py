@@ -8,6 +8,8 @@ import pytest
 from data_tasks.registry import REGISTRY
 from data_tasks.sources.record import CANONICAL, checked, pack, unpack
 from data_tasks.toy import splits, tasks
+from data_tasks.toy.placing import TURN
+from data_tasks.toy.render import render
 from data_tasks.toy.scene import Board, Camera, Light, Puppet, Room, State, Thing
 from data_tasks.toy.views import VIEWS
 from data_tasks.toy.world import LENGTHS, ToyWorld
@@ -61,8 +63,30 @@ def test_the_second_of_two_views_is_beside_the_first():
             "cameras"
         ]
         turns.append((second - first + np.pi) % (2 * np.pi) - np.pi)
-    assert np.abs(turns).max() <= np.radians(60) + 1e-5
+    assert np.abs(turns).max() <= TURN + 1e-5
     assert min(turns) < -0.5 and max(turns) > 0.5
+
+
+def test_a_rug_is_turned_to_the_first_of_two_views():
+    turns = []
+    for index in range(40):
+        record = ToyWorld("toy", "views", 24).record(NOWHERE, "train", index)
+        turns.append(record["world"]["state"]["rug"] - record["cameras"][0][1])
+    assert np.abs(turns).max() <= TURN + 1e-5
+    assert min(turns) < -0.5 and max(turns) > 0.5
+
+
+def test_the_only_thing_of_a_picture_fills_its_box():
+    for index in range(5):
+        record = ToyWorld("toy", "single", 48).record(NOWHERE, "train", index)
+        ((y1, x1, y2, x2),) = np.rint(record["boxes"] * 48).astype(int)
+        assert record["names"] == [record["name"]]
+        values = record["world"]["state"]
+        bare = State(Room(**values["room"]), (), Camera(**values["camera"]), Light(**values["light"]))
+        rows, columns = np.nonzero(np.abs(render(bare, 48).image - record["image"]).max(axis=2) > 0.01)
+        # Its shadow may reach farther than it does, down and to the sides, but not above it.
+        assert abs(rows.min() - y1) <= 1 and rows.max() >= y2 - 2
+        assert columns.min() <= x1 + 1 and columns.max() >= x2 - 2
 
 
 def test_pairs_are_as_few_things_as_a_split_has():
