@@ -48,10 +48,6 @@ class Adversary:
                 f"weight {self.weight}, start {self.start}, feature_weight {self.feature_weight}; give 0 or more"
             )
 
-    def active(self, step: Array) -> Float[Array, ""]:
-        """1 from the first step of the adversary on, else 0."""
-        return (step >= self.start).astype(jnp.float32)
-
     def to_pass(
         self, judge: Judge, made: Array, real: Array, others: Callable[[Array], Array], step: Array
     ) -> tuple[Float[Array, ""], Metrics]:
@@ -64,38 +60,59 @@ class Adversary:
           others: The rest of the loss as a function of what was made.
           step: Of training.
         """
-        verdict = judge(made)
-        wish = self._wish(verdict)
-        loss, metrics = self.weight * wish, {"adversary/wish": wish}
-        if self.adaptive:
-            fixed = jax.lax.stop_gradient(made)
-            pull = _length(jax.grad(others)(fixed))
-            push = _length(jax.grad(lambda media: self._wish(judge(media)))(fixed))
-            share = jnp.clip(pull / (push + 1e-6), 0.0, _MOST)
-            loss, metrics = loss * jax.lax.stop_gradient(share), {**metrics, "adversary/share": share}
-        if self.feature_weight:
-            alike = _distance(verdict, jax.lax.stop_gradient(judge(real)))
-            loss, metrics = loss + self.feature_weight * alike, {**metrics, "adversary/features": alike}
-        return self.active(step) * loss, metrics
+
+        def passing() -> tuple[Float[Array, ""], Metrics]:
+            verdict = judge(made)
+            wish = self._wish(verdict)
+            loss, metrics = self.weight * wish, {"adversary/wish": wish}
+            if self.adaptive:
+                fixed = jax.lax.stop_gradient(made)
+                pull = _length(jax.grad(others)(fixed))
+                push = _length(jax.grad(lambda media: self._wish(judge(media)))(fixed))
+                share = jnp.clip(pull / (push + 1e-6), 0.0, _MOST)
+                loss, metrics = loss * jax.lax.stop_gradient(share), {**metrics, "adversary/share": share}
+            if self.feature_weight:
+                alike = _distance(verdict, jax.lax.stop_gradient(judge(real)))
+                loss, metrics = loss + self.feature_weight * alike, {**metrics, "adversary/features": alike}
+            return loss, metrics
+
+        return self._once_begun(step, passing)
 
     def to_tell(
         self, judge: Judge, made: Array, real: Array, step: Array
     ) -> tuple[Float[Array, ""], Metrics]:
         """The loss of the discriminator, and how often it is right; `made` gets no gradient."""
-        on_real, on_made = judge(real).logits, judge(jax.lax.stop_gradient(made)).logits
-        if self.kind == "hinge":
-            losses = [
-                _mean(jax.nn.relu(1 - r)) + _mean(jax.nn.relu(1 + m))
-                for r, m in zip(on_real, on_made, strict=True)
+
+        def telling() -> tuple[Float[Array, ""], Metrics]:
+            on_real, on_made = judge(real).logits, judge(jax.lax.stop_gradient(made)).logits
+            if self.kind == "hinge":
+                losses = [
+                    _mean(jax.nn.relu(1 - r)) + _mean(jax.nn.relu(1 + m))
+                    for r, m in zip(on_real, on_made, strict=True)
+                ]
+                loss, border = sum(losses) / 2 / len(losses), 0.0
+            else:
+                losses = [
+                    _mean(jnp.square(1 - r)) + _mean(jnp.square(m))
+                    for r, m in zip(on_real, on_made, strict=True)
+                ]
+                loss, border = sum(losses), 0.5
+            right = [
+                (_mean(r > border) + _mean(m < border)) / 2 for r, m in zip(on_real, on_made, strict=True)
             ]
-            loss, border = sum(losses) / 2 / len(losses), 0.0
-        else:
-            losses = [
-                _mean(jnp.square(1 - r)) + _mean(jnp.square(m)) for r, m in zip(on_real, on_made, strict=True)
-            ]
-            loss, border = sum(losses), 0.5
-        right = [(_mean(r > border) + _mean(m < border)) / 2 for r, m in zip(on_real, on_made, strict=True)]
-        return self.active(step) * loss, {"judge/loss": loss, "judge/accuracy": sum(right) / len(right)}
+            return loss, {"judge/loss": loss, "judge/accuracy": sum(right) / len(right)}
+
+        return self._once_begun(step, telling)
+
+    def _once_begun(
+        self, step: Array, loss: Callable[[], tuple[Float[Array, ""], Metrics]]
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Returns a loss from the first step of the adversary on; before it nothing is computed and all is 0."""
+        if not self.start:
+            return loss()
+        shapes = jax.eval_shape(loss)
+        nothing = lambda: jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)  # noqa: E731
+        return jax.lax.cond(step >= self.start, loss, nothing)
 
     def _wish(self, verdict: Verdict) -> Float[Array, ""]:
         if self.kind == "hinge":

@@ -34,6 +34,8 @@ def stft_distance(
 ) -> Float[Array, ""]:
     """Returns the multi-resolution STFT distance: spectral convergence and log-magnitude error, means over the sizes.
 
+    Spectral convergence is of all sounds together: of a silent one alone it has no bound.
+
     Args:
       made: Sounds.
       real: As many, as long, each longer than half of the largest size.
@@ -44,6 +46,6 @@ def stft_distance(
     total = jnp.float32(0.0)
     for size in sizes:
         a, b = magnitudes(made, size, size // 4), magnitudes(real, size, size // 4)
-        off = jnp.sqrt(jnp.sum(jnp.square(a - b), (1, 2))) / jnp.sqrt(jnp.sum(jnp.square(b), (1, 2)))
-        total = total + jnp.mean(off) + jnp.mean(jnp.abs(jnp.log(a) - jnp.log(b)))
+        off = jnp.sqrt(jnp.sum(jnp.square(a - b)) / jnp.sum(jnp.square(b)))
+        total = total + off + jnp.mean(jnp.abs(jnp.log(a) - jnp.log(b)))
     return total / len(sizes)
