@@ -384,6 +384,11 @@ def test_generate_passes_on_what_is_given(generate, tmp_path):
     )
 
 
+def test_requests_need_a_folder(generate, tmp_path):
+    code, printed = generate(f"--requests={tmp_path / 'a.jsonl'}")
+    assert code == 2 and "--out=FOLDER" in printed.err
+
+
 def test_generate_writes_every_kind_of_file(generate, tmp_path):
     from PIL import Image
 

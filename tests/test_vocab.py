@@ -162,3 +162,18 @@ def test_training_is_deterministic_and_usable(tool, tmp_path):
 def test_every_word_of_the_tool_is_one_token(tool):
     words = (tool.OPENERS + tool.OTHERS).split()
     assert [word for word in words if len(SHIPPED.encode(word)) > 1] == []
+
+
+def test_pieces_are_what_ids_stand_for():
+    vocabulary = Vocabulary()
+    pieces = vocabulary.pieces()
+    ids = [id for some in pieces.values() for id in some]
+    assert len(set(ids)) == len(ids) and not {0, 1, 2} & {*ids}
+    assert pieces[b" <extra_id_200>"] == [vocabulary.location_id(0)]
+    for text in ("cat", "a red cube", "zebra ß 你"):
+        assert (
+            b"".join(
+                next(p for p, some in pieces.items() if id in some) for id in vocabulary.encode(text)
+            ).decode()
+            == f" {text}"
+        )

@@ -1,7 +1,12 @@
 """The one small model the tests share: the whole architecture, histories included, with tiny numbers."""
 
+import dataclasses
+
+import flax.linen as nn
+import jax
 import numpy as np
 
+from unified_io import api
 from unified_io.backbones.encoder_decoder import BackboneConfig
 from unified_io.connectors.resampler import ResamplerConfig
 from unified_io.data.batch import assemble
@@ -15,7 +20,7 @@ from unified_io.modalities.audio import AudioInput, AudioTarget
 from unified_io.modalities.history import History
 from unified_io.modalities.image import ImageInput, ImageTarget
 from unified_io.modalities.text import TextInput, TextTarget
-from unified_io.model import UnifiedIOConfig
+from unified_io.model import Network, UnifiedIOConfig, blank_batch
 from unified_io.tokenizers.vit_vqgan import ViTVQGANConfig
 from unified_io.tokenizers.vqgan import VQGANConfig
 
@@ -127,3 +132,21 @@ def tiny_batch(config: UnifiedIOConfig, features: list[dict], *, packed: bool = 
     return assemble(
         features, (plan if packed else one_per_row)(lengths, budgets), config.inputs, config.targets
     )
+
+
+def with_text_of(length: int, config: UnifiedIOConfig) -> UnifiedIOConfig:
+    """The config with room for prompts and answers of so many tokens."""
+    text, *inputs = config.inputs
+    written, *targets = config.targets
+    return dataclasses.replace(
+        config,
+        inputs=(dataclasses.replace(text, max_length=length), *inputs),
+        targets=(dataclasses.replace(written, max_length=length), *targets),
+    )
+
+
+def tiny_model() -> api.UnifiedIO:
+    """Reads and writes everything; random numbers, so what it answers means nothing."""
+    config = with_text_of(80, tiny_config())
+    params = jax.jit(Network(config).init)(jax.random.key(0), blank_batch(config))["params"]
+    return api.UnifiedIO(config, nn.unbox(params))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from unified_io.commands import convert, data, doctor, drill, evaluate, generate, plan
+from unified_io.commands import convert, data, demo, doctor, drill, evaluate, generate, plan, serve
 from unified_io.errors import ConfigError, UnifiedIOError
 
 VERBS = {
@@ -20,7 +20,8 @@ VERBS = {
     "report": ("report", "write the report of the run in model_dir"),
 }
 COMMANDS = {
-    module.__name__.rpartition(".")[2]: module for module in (generate, convert, data, plan, doctor, drill)
+    module.__name__.rpartition(".")[2]: module
+    for module in (generate, serve, demo, convert, data, plan, doctor, drill)
 }
 # These read a run file too; a command of commands says itself which of them do.
 WITH_RUN_FILE = ("plan",)

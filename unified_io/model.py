@@ -19,7 +19,7 @@ from unified_io.backbones.encoder_decoder import BackboneConfig, Decoder, Encode
 from unified_io.errors import ConfigError, unknown
 from unified_io.loss import TargetOutput
 from unified_io.modalities.base import Modality, TargetModality, merge_shared
-from unified_io.nn import masks
+from unified_io.nn import attention, masks
 from unified_io.sequence import flatten_groups, gather, invert, split_groups
 
 
@@ -179,15 +179,19 @@ class Network(nn.Module):
         return outputs
 
     def start(self, encoded: Encoded, length: int) -> Any:
-        """Prepares the cache of a generation of at most `length` tokens."""
-        return self.decoder.start_cache(encoded.hidden, encoded.angles, length)
+        """Prepares the cache of a generation of at most `length` tokens; rows are on axis 1 of every leaf."""
+        seen = (encoded.segment_ids > 0)[None]
+        return {**self.decoder.start_cache(encoded.hidden, encoded.angles, length), "seen": seen}
+
+    def lengthen(self, cache: Any, length: int) -> Any:
+        """Returns the cache with room for `length` tokens in all."""
+        return {**cache, "self": attention.lengthen(cache["self"], length)}
 
     def step(
         self,
         cache: Any,
         tokens: Int[Array, " B"],
         index: Int[Array, ""],
-        cross_mask: Bool[Array, "B S"],
         target: str,
         shown: Bool[Array, "B L"] | None = None,
     ) -> tuple[Float[Array, "B V"], Any]:
@@ -197,7 +201,6 @@ class Network(nn.Module):
           cache: From `start` or the last step.
           tokens: The previous token of every row; 0 at the start.
           index: Position, the same for all rows.
-          cross_mask: Encoder places that hold real tokens.
           target: Name of the modality that is being written.
           shown: With `dynamic_masking`, which inputs the encoder was shown (`masks.shown`); None for all.
         """
@@ -210,16 +213,17 @@ class Network(nn.Module):
         modality = self.config.target(target)
         if self.config.backbone.sparse_patterns and modality.columns:
             keys = masks.sparse_keys(index, modality.columns, modality.slot_size)
-        hidden, cache = self.decoder.decode_step(
+        kept = {name: cache[name] for name in ("self", "cross")}
+        hidden, kept = self.decoder.decode_step(
             y,
-            cache,
+            kept,
             index,
-            cross_mask=cross_mask[:, None, None, :],
+            cross_mask=cache["seen"][0, :, None, None],
             angles=angles,
             visible=visible,
             pattern_keys=keys,
         )
-        return embedder.logits(hidden[:, 0]), cache
+        return embedder.logits(hidden[:, 0]), {**cache, **kept}
 
     def render(self, tokens: Int[Array, "B L"], target: str) -> Array:
         """Turns generated tokens into what the modality's `detokenize` takes (codes become pixels)."""

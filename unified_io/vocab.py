@@ -142,6 +142,20 @@ class Vocabulary:
             kept.append(id if id < self.used_size else UNK)
         return _processor(self.path, self.base_size).decode(kept)
 
+    def pieces(self) -> dict[bytes, list[int]]:
+        """Returns the ids of every piece of text in UTF-8, a space in front of those that begin a word.
+
+        The ids that stand for no text (padding, EOS, unknown) are left out, and bytes that are a piece of their own.
+        """
+        processor, found, single = _processor(self.path, self.base_size), {}, {}
+        for id in range(self.used_size):
+            piece = processor.id_to_piece(id)
+            if processor.is_byte(id):
+                single[bytes([int(piece[3:5], 16)])] = [id]
+            elif not (processor.is_control(id) or processor.is_unknown(id)):
+                found.setdefault(piece.replace("▁", " ").encode(), []).append(id)
+        return single | found
+
     def special_id(self, word: str) -> int:
         """Returns the id of a special word, e.g. "<image_input>"."""
         if word not in _OFFSETS:

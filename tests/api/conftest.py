@@ -1,36 +1,18 @@
 """The models that the tests of the capabilities share: random numbers, so what they answer means nothing."""
 
-import dataclasses
-
-import flax.linen as nn
-import jax
 import numpy as np
 import pytest
-from tiny import tiny_config
+from tiny import tiny_model
 
 from unified_io import api
-from unified_io.model import Network, UnifiedIOConfig, blank_batch
 
 HEIGHT, WIDTH = 9, 21
-
-
-def with_text_of(length: int, config: UnifiedIOConfig) -> UnifiedIOConfig:
-    """The config with room for prompts and answers of so many tokens."""
-    text, *inputs = config.inputs
-    written, *targets = config.targets
-    return dataclasses.replace(
-        config,
-        inputs=(dataclasses.replace(text, max_length=length), *inputs),
-        targets=(dataclasses.replace(written, max_length=length), *targets),
-    )
 
 
 @pytest.fixture(scope="session")
 def model() -> api.UnifiedIO:
     """Reads and writes everything."""
-    config = with_text_of(80, tiny_config())
-    params = jax.jit(Network(config).init)(jax.random.key(0), blank_batch(config))["params"]
-    return api.UnifiedIO(config, nn.unbox(params))
+    return tiny_model()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,8 @@
 """Forms: whatever the model would rather write, an answer of the capability comes out."""
 
+import json
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -88,3 +91,55 @@ def test_forms_have_names():
         forms.named("one_bax", VOCABULARY)
     with pytest.raises(ConfigError, match="is one of text"):
         forms.named("boxes", None)
+
+
+def written(form, seed, length=48):
+    """What is written in a form at random."""
+    tokens, _ = decode(
+        lambda state, ids, index: (jnp.zeros((1, VOCABULARY.size)), state),
+        0,
+        batch_size=1,
+        length=length,
+        sampler=Sampler(),
+        rng=jax.random.key(seed),
+        eos_id=EOS,
+        constraint=forms.named(form, VOCABULARY),
+    )
+    assert EOS in np.asarray(tokens[0]), "it does not end"
+    return VOCABULARY.decode(np.asarray(tokens[0]))
+
+
+def test_an_answer_is_one_of_some_texts():
+    options = ["cat", "red cube", "a.b (c)", "42"]
+    found = {written({"one_of": options}, seed) for seed in range(24)}
+    assert found <= {*options} and len(found) > 2
+
+
+def test_an_answer_matches_a_regular_expression():
+    for seed in range(6):
+        assert re.fullmatch(r"[0-9]{1,3} (cat|dog)s", written({"regex": "[0-9]{1,3} (cat|dog)s"}, seed))
+        assert re.fullmatch(r"(<extra_id_[0-9]+> ?){2}", written({"regex": "(<extra_id_[0-9]+> ?){2}"}, seed))
+
+
+def test_an_answer_is_json_of_a_schema():
+    schema = {"type": "array", "items": {"enum": ["cat", "dog"]}, "minItems": 1, "maxItems": 3}
+    for seed in range(6):
+        found = json.loads(written({"json_schema": schema}, seed))
+        assert 1 <= len(found) <= 3 and set(found) <= {"cat", "dog"}
+
+
+@pytest.mark.parametrize(
+    ("form", "word"),
+    [
+        ({"regex": "("}, "none that the vocabulary can write"),
+        ({"one_of": 5}, "can not be read"),
+        ({"json_schema": "x"}, "can not be read"),
+        ({"rejex": "a"}, "did you mean 'regex'"),
+        ({}, "to be one of"),
+        ({"regex": "a", "one_of": ["b"]}, "to be one of"),
+        ({"regex": "([a-z]{40}|[0-9]{1500})"}, "states"),
+    ],
+)
+def test_forms_that_are_none(form, word):
+    with pytest.raises(ConfigError, match=word):
+        forms.named(form, VOCABULARY)

@@ -125,6 +125,33 @@ def test_a_penalty_keeps_from_repeating(model):
     assert len(set(plain)) < len(plain) and len(set(varied)) == len(varied)
 
 
+def test_the_best_of_some_samples_comes_first(model):
+    asked = []
+
+    def rank(sample, inputs):
+        asked.append(inputs["text"])
+        return len(sample)
+
+    options = {"samples": 3, "max_length": 5, "seed": 1, **DRAW}
+    plain = model.generate_batch([{"text": "say"}, {"text": "go"}], **options)
+    ranked = model.generate_batch([{"text": "say"}, {"text": "go"}], rank=rank, **options)
+    assert ranked == [sorted(some, key=len, reverse=True) for some in plain] != plain
+    assert asked == ["say"] * 3 + ["go"] * 3
+    with pytest.raises(ConfigError, match="give samples as well"):
+        model.generate("text", text="say", rank=rank)
+    with pytest.raises(ConfigError, match="rank is for generate"):
+        model.generate_text("say", samples=2, rank=rank)
+
+
+def test_a_video_is_generated_from_as_a_capability_sees_it(model):
+    frames = np.random.default_rng(0).random((3, 9, 12, 3)).astype(np.float32)
+    options = {"max_length": 5, "temperature": 0.0}
+    text = model.generate_text("say", video=frames, prompt="{text}", **options)
+    assert model.generate("text", text="say", video=frames, **options) == text
+    with pytest.raises(ConfigError, match="an image and a video"):
+        model.generate("text", text="say", video=frames, image=frames[0])
+
+
 def test_progress_is_told_after_every_batch(model):
     told = []
     examples = [{"text": str(i)} for i in range(5)]

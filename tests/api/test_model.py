@@ -65,3 +65,13 @@ def test_wav_files_come_back(tmp_path):
     (tmp_path / "b.wav").write_bytes(b"RIFF nothing")
     with pytest.raises(DataError, match="convert it"):
         sound.read(tmp_path / "b.wav", 8000)
+
+
+def test_generate_makes_what_capabilities_make(model, picture):
+    found = model.generate("boxes", text="cat", image=picture, max_length=9)
+    np.testing.assert_array_equal(found.boxes, model.localize(picture, "cat", max_length=9).boxes)
+    assert model.generate("box", text="the cat", image=picture).labels == ("the cat",)
+    depth = model.generate("depth", image=picture, seed=1)
+    np.testing.assert_array_equal(depth.metres, model.depth(picture, seed=1).metres)
+    with pytest.raises(ConfigError, match="'boxes' is made of image and text; give text"):
+        model.generate("boxes", image=picture)

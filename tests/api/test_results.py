@@ -1,5 +1,7 @@
 """Results: they say what they are in a line, and come back from their files."""
 
+import base64
+import io
 import json
 
 import numpy as np
@@ -85,3 +87,29 @@ def test_sound_as_wav(tmp_path):
     assert repr(waveform) == "Waveform(0.10 s at 8000 Hz)"
     waveform.save(tmp_path / "a.wav")
     np.testing.assert_allclose(sound.read(tmp_path / "a.wav", 8000), waveform.samples, atol=1 / 32000)
+
+
+def test_a_notebook_shows_pictures_and_plays_sounds():
+    pixels = np.random.default_rng(0).random((4, 6, 3)).astype(np.float32)
+    bundle = renderings.Picture(pixels)._repr_mimebundle_()
+    seen = np.asarray(Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))) / 255
+    np.testing.assert_allclose(seen, pixels, atol=1 / 255)
+    heard = renderings.Waveform(np.zeros(80, np.float32), 8000)._repr_mimebundle_(include=None, exclude=None)
+    assert heard["text/html"].startswith("<audio controls") and heard["text/plain"].startswith("Waveform(")
+    assert [*results.Detections(BOXES, ("cat", "dog"))._repr_mimebundle_()] == ["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("result", "suffix"),
+    [
+        (renderings.Waveform(np.zeros(80, np.float32), 8000), ".wav"),
+        (renderings.Picture(np.zeros((2, 2, 3), np.float32)), ".png"),
+        (results.RobotActions((), "1: pick"), ".txt"),
+        (results.Detections(BOXES, ("cat", "dog")), ".json"),
+    ],
+)
+def test_show_opens_a_file_of_the_kind_that_can_be_looked_at(monkeypatch, result, suffix):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    path = result.show()
+    assert path.suffix == suffix and path.stat().st_size and opened == [path.as_uri()]

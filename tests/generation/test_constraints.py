@@ -149,3 +149,20 @@ def test_the_released_penalty_looks_at_the_last_token_only():
     logits = jnp.array([[4.0, 4.0, 4.0]])
     np.testing.assert_allclose(constraints.repetition(2.0)(logits, 2, tokens), [[4, 2, 2]])
     np.testing.assert_allclose(constraints.repetition(2.0, last_only=True)(logits, 2, tokens), [[4, 2, 4]])
+
+
+def test_an_automaton_is_followed_row_by_row():
+    following = np.full((3, 5), -1)
+    following[0, [1, 2]] = 1, 2
+    following[1, [3]] = 0
+    following[2, [4]] = 2
+    form = constraints.automaton(following)
+    tokens = jnp.array([[1, 3, 2, 0], [2, 4, 4, 0]])
+    allowed = [
+        np.isfinite(np.asarray(form(jnp.zeros((2, 5)), jnp.int32(i), tokens))).astype(int).tolist()
+        for i in range(4)
+    ]
+    assert [row[0] for row in allowed] == [[0, 1, 1, 0, 0], [0, 0, 0, 1, 0], [0, 1, 1, 0, 0], [0, 0, 0, 0, 1]]
+    assert [row[1] for row in allowed] == [[0, 1, 1, 0, 0], *[[0, 0, 0, 0, 1]] * 3]
+    with pytest.raises(ConfigError, match="state 1"):
+        constraints.automaton(np.array([[1, 0], [-1, -1]]))

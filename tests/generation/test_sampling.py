@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unified_io.errors import ConfigError
-from unified_io.generation.sampling import Sampler, keep_top_k, keep_top_p, row_keys
+from unified_io.generation.sampling import Sampler, kept_tokens, row_keys
 
 
 def softmax(x):
@@ -31,28 +31,32 @@ def reference_kept(logits, top_k, top_p):
 )
 def test_kept_tokens(top_k, top_p):
     logits = np.random.default_rng(0).normal(size=(20, 50)).astype(np.float32) * 2
-    kept = jnp.asarray(logits)
-    if top_p < 1:
-        kept = keep_top_p(kept, top_p)
-    if top_k:
-        kept = keep_top_k(kept, top_k)
-    for row, logit in zip(np.asarray(kept), logits, strict=True):
-        assert set(np.flatnonzero(np.isfinite(row))) == reference_kept(logit, top_k, top_p)
-        np.testing.assert_array_equal(row[np.isfinite(row)], logit[np.isfinite(row)])
+    kept = np.asarray(kept_tokens(jnp.asarray(logits), top_k, top_p))
+    for row, logit in zip(kept, logits, strict=True):
+        assert set(np.flatnonzero(row)) == reference_kept(logit, top_k, top_p)
+
+
+@pytest.mark.parametrize("min_p", [1e-3, 0.05, 0.3, 1.0])
+def test_what_is_much_less_likely_than_the_likeliest_goes(min_p):
+    logits = np.random.default_rng(0).normal(size=(20, 50)).astype(np.float32) * 2
+    kept = np.asarray(kept_tokens(jnp.asarray(logits), min_p=min_p))
+    for row, logit in zip(kept, logits, strict=True):
+        probabilities = softmax(logit.astype(np.float64))
+        np.testing.assert_array_equal(row, probabilities >= min_p * probabilities.max() * (1 - 1e-6))
 
 
 def test_top_p_keeps_the_best_and_all_at_the_limits():
     logits = jnp.asarray(np.random.default_rng(1).normal(size=(4, 1000)), jnp.float32)
-    assert np.isfinite(keep_top_p(logits, 1e-6)).sum() == 4
-    assert np.isfinite(keep_top_p(logits, np.nextafter(1, 0))).sum() >= 4 * 995
+    assert kept_tokens(logits, top_p=1e-6).sum() == 4
+    assert kept_tokens(logits, top_p=np.nextafter(np.float32(1), np.float32(0))).sum() >= 4 * 995
 
 
 def test_ties_are_kept():
     logits = jnp.asarray([[1.0, 3.0, 3.0, 0.0]])
-    np.testing.assert_array_equal(np.isfinite(keep_top_k(logits, 1))[0], [False, True, True, False])
+    np.testing.assert_array_equal(kept_tokens(logits, 1)[0], [False, True, True, False])
 
 
-draw = jax.jit(Sampler.__call__, static_argnums=0)
+draw = jax.jit(Sampler.__call__)
 
 
 def frequencies(sampler, logits, draws):
@@ -77,7 +81,8 @@ def test_the_nucleus_is_measured_before_the_temperature():
 def test_greedy_and_the_limit_of_low_temperature():
     logits = jnp.asarray(np.random.default_rng(2).normal(size=(64, 30)), jnp.float32)
     best = np.argmax(logits, -1)
-    for sampler in (Sampler(temperature=0), Sampler(temperature=1e-5), Sampler(top_k=1), Sampler(top_p=1e-6)):
+    alike = (Sampler(0), Sampler(1e-5), Sampler(top_k=1), Sampler(top_p=1e-6), Sampler(min_p=1.0))
+    for sampler in alike:
         np.testing.assert_array_equal(draw(sampler, logits, jax.random.key(3)), best)
 
 
@@ -98,6 +103,35 @@ def test_same_key_same_tokens_whatever_the_batch():
     assert len(set(np.asarray(flat).tolist())) > 4  # rows have keys of their own
 
 
+def test_every_row_can_have_numbers_of_its_own():
+    logits = jnp.asarray(np.random.default_rng(6).normal(size=(5, 60)), jnp.float32)
+    samplers = [
+        Sampler(0),
+        Sampler(0.5, 7),
+        Sampler(2.0, 0, 0.8),
+        Sampler(1.3, 0, 1.0, 0.2),
+        Sampler(1.0, 9, 0.9),
+    ]
+    together = jax.tree.map(lambda *x: jnp.asarray(x), *samplers)
+    for seed in range(20):
+        keys = row_keys(jax.random.key(seed), 5)
+        alone = [int(draw(s, logits[i : i + 1], keys[i : i + 1])[0]) for i, s in enumerate(samplers)]
+        np.testing.assert_array_equal(draw(together, logits, keys), alone)
+
+
+def test_other_numbers_compile_nothing_anew():
+    drawing = jax.jit(lambda sampler, logits, rng: sampler(logits, rng))
+    for sampler in (
+        Sampler(0),
+        Sampler(0.0),
+        Sampler(1),
+        Sampler(0.7, 5),
+        Sampler(1.5, np.int64(3), 0.5, 0.1),
+    ):
+        drawing(sampler, jnp.zeros((2, 9)), jax.random.key(0))
+    assert drawing._cache_size() == 1
+
+
 def test_row_keys():
     typed, raw = row_keys(jax.random.key(7), 3), row_keys(jax.random.PRNGKey(7), 3)
     np.testing.assert_array_equal(jax.random.key_data(typed), jax.random.key_data(raw))
@@ -115,9 +149,14 @@ def test_row_keys():
         {"temperature": np.inf},
         {"top_k": -1},
         {"top_k": 2.5},
+        {"top_k": "many"},
+        {"temperature": "hot"},
+        {"top_p": None},
         {"top_p": 0},
         {"top_p": 1.1},
         {"top_p": np.nan},
+        {"min_p": -0.1},
+        {"min_p": 1.1},
     ],
 )
 def test_wrong_settings_are_named(wrong):

@@ -106,7 +106,9 @@ def _imports(path: Path) -> set[str]:
 def test_whatever_is_imported_is_declared():
     declared = {
         IMPORT_NAMES.get(name, name).replace("-", "_")
-        for name in _distributions("data", "demo", "hub", "metrics", "plot", "t5x", "video")
+        for name in _distributions(
+            *("data", "demo", "forms", "hub", "metrics", "plot", "serve", "t5x", "video")
+        )
     }
     ours = {"unified_io", "data_tasks", "tools", "check_golden", "parity", "reference", "bench"}
     undeclared = {

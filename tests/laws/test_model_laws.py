@@ -116,10 +116,7 @@ def test_cached_decoding_equals_the_full_forward(model, target, switches):
         def step(cache, given):
             token, index = given
             row = jnp.broadcast_to(token, encoded.segment_ids.shape[:1])
-            seen = encoded.segment_ids > 0
-            logits, cache = module.apply(
-                {"params": params}, cache, row, index, seen, target, shown, method="step"
-            )
+            logits, cache = module.apply({"params": params}, cache, row, index, target, shown, method="step")
             return cache, logits[0]
 
         inputs = jnp.concatenate([jnp.zeros(1, jnp.int32), tokens[:-1]])

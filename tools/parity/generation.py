@@ -42,7 +42,7 @@ class Generator:
     def step(self, cache: Any, tokens: Any, index: Any) -> Any:
         """Reads one token a row: logits of the next, and the cache."""
         method = lambda net, *args: net.step(*args, self.target)  # noqa: E731
-        return self._apply(method)(cache, tokens, index, self.encoded.segment_ids > 0)
+        return self._apply(method)(cache, tokens, index)
 
     def follow(self, tokens: np.ndarray, step: Any = None) -> tuple[np.ndarray, Any]:
         """Steps through given tokens [B, T]; returns the logits [B, T, V] of what comes next, and the cache."""

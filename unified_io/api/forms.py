@@ -1,14 +1,17 @@
 """The forms that answers of a capability are held to: constraints made of a vocabulary, each built once."""
 
 import functools
+import json
+import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
 from unified_io.errors import ConfigError, unknown
-from unified_io.generation.constraints import Constraint, chain, groups, prefer, schedule
+from unified_io.generation.constraints import Constraint, automaton, chain, groups, prefer, schedule
 from unified_io.structures import COCO_PARTS, keypoints_to_text
 from unified_io.vocab import EOS, Vocabulary
 
@@ -58,17 +61,78 @@ FORMS: Mapping[str, Callable[[Vocabulary], Constraint]] = {
 """Forms by the names that a task or a user asks for them."""
 
 
-def named(name: str, vocabulary: Vocabulary | None) -> Constraint:
-    """Returns a form by its name, one of FORMS.
+GRAMMARS = {
+    "regex": lambda pattern: pattern,
+    "one_of": lambda options: "|".join(_SPECIAL.sub(r"\\\g<0>", option) for option in options),
+    "json_schema": lambda schema: _outlines().json_schema.build_regex_from_schema(json.dumps(schema)),
+}
+"""What a whole answer must match: a regular expression, one of some texts, JSON of a schema."""
+
+_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
+_MOST_STATES = 1024
+
+
+def named(form: str | Mapping[str, Any], vocabulary: Vocabulary | None) -> Constraint:
+    """Returns a form.
+
+    Args:
+      form: Its name, one of FORMS; or one of GRAMMARS with what it takes, such as {"one_of": ["cat", "dog"]}.
+      vocabulary: Of what is written.
 
     Raises:
-      ConfigError: There is none of that name, or what is written has no vocabulary of words.
+      ConfigError: There is no such form, or what is written has no vocabulary of words.
     """
-    if name not in FORMS:
-        raise unknown("form of an answer", name, FORMS)
+    if not isinstance(form, str) and len(form) != 1:
+        raise ConfigError(f"constraint {form!r} is to be one of {', '.join(GRAMMARS)} with what it takes")
+    name, content = (form, None) if isinstance(form, str) else next(iter(form.items()))
+    known = FORMS if isinstance(form, str) else GRAMMARS
+    if name not in known:
+        raise unknown("form of an answer", str(name), known)
     if vocabulary is None:
         raise ConfigError(f"the form {name!r} is one of text; leave constraint out")
-    return FORMS[name](vocabulary)
+    if isinstance(form, str):
+        return FORMS[name](vocabulary)
+    try:
+        pattern = GRAMMARS[name](content)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"constraint {form!r} can not be read ({error})") from error
+    return matching(vocabulary, pattern)
+
+
+@functools.lru_cache(maxsize=64)
+def matching(vocabulary: Vocabulary, pattern: str) -> Constraint:
+    """Returns what holds a whole answer to a regular expression.
+
+    Raises:
+      ConfigError: It is none, or takes an automaton of too many states.
+    """
+    try:
+        index = _outlines().Index(f" ?({pattern})", _lexicon(vocabulary))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the form {pattern!r} is none that the vocabulary can write ({error})") from error
+    transitions, first = index.get_transitions(), index.get_initial_state()
+    numbers = {state: i for i, state in enumerate([first, *(s for s in transitions if s != first)])}
+    if len(numbers) > _MOST_STATES:
+        raise ConfigError(f"the form has {len(numbers)} states, the most is {_MOST_STATES}; make it simpler")
+    following = np.full((len(numbers), vocabulary.size), -1)
+    for state, tokens in transitions.items():
+        following[numbers[state], list(tokens)] = [numbers[after] for after in tokens.values()]
+    return automaton(following)
+
+
+@functools.lru_cache(maxsize=8)
+def _lexicon(vocabulary: Vocabulary) -> Any:
+    return _outlines().Vocabulary(EOS, vocabulary.pieces())
+
+
+def _outlines() -> Any:
+    try:
+        import outlines_core
+    except ImportError as error:
+        raise ConfigError(
+            'forms of your own need outlines-core; install it with pip install "unified-io[forms]"'
+        ) from error
+    return outlines_core
 
 
 def _sure(locations: Bool[np.ndarray, " V"], threshold: float) -> Constraint:

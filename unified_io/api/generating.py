@@ -1,5 +1,6 @@
 """Inputs to outputs, for any modality, in batches of few shapes."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,33 @@ from unified_io.api.engine import PROMPT, Engine
 from unified_io.api.options import OPTIONS, Options
 from unified_io.api.rows import bucket, lay_out, needed, padded
 from unified_io.errors import ConfigError
+from unified_io.generation.constraints import Constraint
+from unified_io.generation.sampling import Sampler
 from unified_io.modalities.base import TargetModality
+from unified_io.model import UnifiedIOConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One batch laid out: what the compiled functions take.
+
+    Attributes:
+      config: The part of the model that it needs.
+      target: The modality to write.
+      begun: The batch, and which of its rows is written from which seed, as `Compiled.begin` takes them.
+      scale: Strength of guidance, or None.
+      sampler: Chooses the tokens.
+      constraint: Which are allowed.
+      length: Most tokens.
+    """
+
+    config: UnifiedIOConfig
+    target: TargetModality
+    begun: tuple[Any, ...]
+    scale: np.float32 | None
+    sampler: Sampler
+    constraint: Constraint | None
+    length: int
 
 
 class Generating(Engine):
@@ -51,6 +78,11 @@ class Generating(Engine):
         chosen = Options.read(options)
         made = self._generate(fields, target, chosen)
         shown = [[self._present(target, field) for field in samples] for samples in made]
+        if rank := chosen.rank:
+            shown = [
+                sorted(some, key=lambda one, given=given: -rank(one, given))
+                for some, given in zip(shown, examples, strict=True)
+            ]
         return shown if chosen.samples > 1 else [samples[0] for samples in shown]
 
     def generate_fields(
@@ -70,6 +102,10 @@ class Generating(Engine):
     ) -> list[Any]:
         """Makes an output, or a list of samples, for the raw fields of every row."""
         chosen = Options.read(options, **defaults)
+        if chosen.rank:
+            raise ConfigError(
+                "rank is for generate and generate_batch; order these yourself, or see generate_image"
+            )
         made = self._generate(fields, self.config.target(output), chosen)
         return made if chosen.samples > 1 else [samples[0] for samples in made]
 
@@ -109,6 +145,25 @@ class Generating(Engine):
         self, params: Any, fields: list[dict[str, Any]], start: int, target: TargetModality, options: Options
     ) -> np.ndarray:
         """Lays one batch out and generates: rendered outputs, the samples of an example one after the other."""
+        call = self._call(fields, start, target, options)
+        rendered = compiled(call.config).generate(
+            params,
+            *call.begun,
+            call.scale,
+            call.sampler,
+            target=target.name,
+            length=call.length,
+            constraint=call.constraint,
+            beams=options.beams,
+            length_penalty=float(options.length_penalty),
+            answers=options.samples if options.beams > 1 else 1,
+        )
+        return np.asarray(rendered)
+
+    def _call(
+        self, fields: list[dict[str, Any]], start: int, target: TargetModality, options: Options
+    ) -> "Call":
+        """Lays one batch out."""
         repeats = options.samples if options.beams == 1 else 1
         count = bucket(len(fields) * repeats)
         samples = [(i, s) for i in range(len(fields)) for s in range(repeats)]
@@ -123,22 +178,16 @@ class Generating(Engine):
         if options.max_length is not None and target.end_token is not None:
             length = min(length, options.max_length)
         config = needed(self.config, fields, target.name)
-        rendered = compiled(config).generate(
-            params,
-            lay_out(config, fields),
-            rows,
-            np.uint32(options.seed),
-            np.asarray(places + places[:1] * (count - len(places)), np.int32),
+        places = np.asarray(places + places[:1] * (count - len(places)), np.int32)
+        return Call(
+            config,
+            target,
+            (lay_out(config, fields), rows, np.uint32(options.seed), places),
             np.float32(options.guidance) if options.guidance else None,
-            target=target.name,
-            length=length,
-            sampler=options.sampler(target.sampler),
-            constraint=options.allowed(getattr(target, "vocabulary", None)),
-            beams=options.beams,
-            length_penalty=float(options.length_penalty),
-            answers=options.samples if options.beams > 1 else 1,
+            options.sampler(target.sampler),
+            options.allowed(getattr(target, "vocabulary", None)),
+            length,
         )
-        return np.asarray(rendered)
 
     def _present(self, target: TargetModality, field: Any) -> Any:
         """Turns a raw field into what a user wants to have."""

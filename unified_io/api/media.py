@@ -1,5 +1,6 @@
 """What is looked at and listened to, as raw fields: of a video and of a long sound the last part and its history."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -45,12 +46,24 @@ class Media(Generating, Scoring):
             fields.append(self._look(capability, text, image, video, audio))
         return single, fields
 
+    def read(self, inputs: Mapping[str, Any], output: str | None = None) -> dict[str, Any]:
+        """As `Engine.read`; a `video` is its last frame as the image, and those before it as image history."""
+        video = inputs.get("video")
+        fields = super().read({name: value for name, value in inputs.items() if name != "video"}, output)
+        return fields if video is None else fields | self._frames(video, inputs.get("image"))
+
+    def _frames(self, video: Any, image: Any) -> dict[str, Any]:
+        """The frames of a video as raw fields."""
+        if image is not None:
+            raise ConfigError("got an image and a video, whose last frame is its image; give one of them")
+        if {"image", "image_history"} - {m.name for m in self.config.inputs}:
+            raise ConfigError("this model reads no image_history, so it sees no video; give an image")
+        history = self._input("image_history")
+        earlier, last = frames_of.split(frames_of.read(one_video(video), history.max_items + 1))
+        return {self._input("image").fields[0]: last, history.fields[0]: earlier}
+
     def _look(self, capability: str, text: str, image: Any, video: Any, audio: Any) -> dict[str, Any]:
         """Returns the raw fields of one row that asks for text."""
-        if image is not None and video is not None:
-            raise ConfigError(
-                f"{capability} got an image and a video, whose last frame is its image; give one of them"
-            )
         needed = {
             "text": text,
             "image": image if video is None else video,
@@ -58,17 +71,12 @@ class Media(Generating, Scoring):
             "audio": audio,
         }
         self.require(capability, [name for name, value in needed.items() if value is not None], "text")
-        fields = self.read({"text": text, "image": image}, "text")
-        frames = 1
-        if video is not None:
-            history = self._input("image_history")
-            earlier, last = frames_of.split(frames_of.read(video, history.max_items + 1))
-            fields |= {self._input("image").fields[0]: last, history.fields[0]: earlier}
-            frames += len(earlier)
+        fields = self.read({"text": text, "image": image, "video": video}, "text")
         if isinstance(audio, str) and audio == OWN:
             audio = _own_sound(video)
         if audio is not None:
-            fields |= self._segments(audio, None if video is None else frames)
+            frames = None if video is None else 1 + len(fields[self._input("image_history").fields[0]])
+            fields |= self._segments(audio, frames)
         return fields
 
     def _segments(self, value: Any, parts: int | None) -> dict[str, Any]:

@@ -3,15 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+
 from unified_io.api.actions import Actions
+from unified_io.api.asked import Asked
 from unified_io.api.language import Language
 from unified_io.api.people import People
 from unified_io.api.pictures import Pictures
 from unified_io.api.sound import Sound
+from unified_io.api.streaming import Streaming
 from unified_io.convert import folders
+from unified_io.errors import ConfigError
 
 
-class UnifiedIO(Language, People, Pictures, Sound, Actions):
+class UnifiedIO(Asked, Language, People, Pictures, Sound, Actions, Streaming):
     """A model with its parameters.
 
         model = from_pretrained("runs/digits")
@@ -35,5 +41,11 @@ class UnifiedIO(Language, People, Pictures, Sound, Actions):
         return loading.from_pretrained(path, **options)
 
     def save_pretrained(self, path: str | Path) -> None:
-        """Writes `config.json`, safetensors and the tokenizer; `from_pretrained` reads them."""
+        """Writes `config.json`, safetensors and the tokenizer; `from_pretrained` reads them.
+
+        Raises:
+          ConfigError: The model was loaded in eight bits: what was rounded off is lost.
+        """
+        if any(leaf.dtype == np.int8 for leaf in jax.tree.leaves(self.params)):
+            raise ConfigError("this model is held in int8; load it in float32 and save that")
         folders.save(path, self.config, self.params)

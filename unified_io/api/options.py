@@ -17,6 +17,10 @@ from unified_io.vocab import Vocabulary
 Progress = Callable[[int, int], None]
 """(how much is done, how much there is): called now and then during long work."""
 
+_DRAWING = ("temperature", "top_k", "top_p", "min_p")
+Rank = Callable[[Any, Mapping[str, Any]], float]
+"""(a sample, the inputs) -> how good it is."""
+
 MAX_ROWS = 128
 MAX_SEED = 2**32
 
@@ -29,17 +33,20 @@ class Options:
       temperature: 0 takes the likeliest token each time.
       top_k: Draw from this many likeliest tokens; 0 from all.
       top_p: Draw from the likeliest tokens that make up this probability.
+      min_p: Draw from tokens at least this share as likely as the likeliest; 0 from all.
       repetition_penalty: Makes tokens written before less likely; 1 does not.
       max_length: Most tokens to write; never more than the model can. Pictures and sounds take all theirs.
       seed: Seeds the sampling. The same seed gives an example at the same place of a list the same output,
         however many are generated together.
       samples: Outputs for every example; from 2 up each result is a list of them.
+      rank: Of `generate`, with samples: scores each by what it is and the inputs it was made of; the best come first.
       beams: Width of a beam search, for what ends by itself (text); from 2 up nothing is drawn. Then `samples` are the
         best of them.
       length_penalty: Of the beam search: 0 prefers short answers, 1 about the best mean log-probability a token.
       guidance: Strength of classifier-free guidance away from `negative_prompt`; 0 is none. Takes twice the rows.
       negative_prompt: What guidance leads away from: a prompt that says nothing.
-      constraint: Which tokens may come next: a form by name, one of `api.forms.FORMS`, or see `generation.constraints`.
+      constraint: Which tokens may come next: a form by name, one of `api.forms.FORMS`; one of `api.forms.GRAMMARS` with
+        what it takes, such as {"one_of": ["cat", "dog"]}; or see `generation.constraints`.
         Build one of your own once and keep it: every new one is compiled anew.
       batch_size: Rows computed at once; fewer need less memory.
       progress: Called with (outputs done, outputs in all) after every batch.
@@ -52,15 +59,17 @@ class Options:
     temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float | None = None
     repetition_penalty: float = 1.0
     max_length: int | None = None
     seed: int = 0
     samples: int = 1
+    rank: Rank | None = None
     beams: int = 1
     length_penalty: float = 0.0
     guidance: float = 0.0
     negative_prompt: str = ""
-    constraint: Constraint | str | None = None
+    constraint: Constraint | str | Mapping[str, Any] | None = None
     batch_size: int = MAX_ROWS
     progress: Progress | None = None
     allow_random: bool = False
@@ -76,11 +85,20 @@ class Options:
             value = getattr(self, name)
             if not (isinstance(value, numbers.Real) and least <= value < math.inf):
                 raise ConfigError(f"{name} {value!r} is not a number from {least} up")
+        if not (
+            self.constraint is None or isinstance(self.constraint, str | Mapping) or callable(self.constraint)
+        ):
+            raise ConfigError(
+                f"constraint {self.constraint!r} is no form; give a name, one of {', '.join(forms.FORMS)}, "
+                f"or one of {', '.join(forms.GRAMMARS)} with what it takes"
+            )
+        if self.rank and self.samples == 1:
+            raise ConfigError("rank picks among samples, and there is one; give samples as well")
         if self.beams > 1:
             self._check_search()
 
     def _check_search(self) -> None:
-        drawing = [name for name in ("temperature", "top_k", "top_p") if getattr(self, name) is not None]
+        drawing = [name for name in _DRAWING if getattr(self, name) is not None]
         if drawing or self.guidance:
             name = drawing[0] if drawing else "guidance"
             raise ConfigError(
@@ -111,18 +129,13 @@ class Options:
                 raise unknown("option", name, known)
         # A search does not draw: the defaults of drawing fall away.
         searches = options.get("beams", 1) != 1
-        kept = {
-            k: v for k, v in defaults.items() if not (searches and k in ("temperature", "top_k", "top_p"))
-        }
+        kept = {k: v for k, v in defaults.items() if not (searches and k in _DRAWING)}
         return cls(**{**kept, **options})
 
     def sampler(self, default: Sampler) -> Sampler:
         """Returns how to choose tokens, `default` where nothing else is asked for."""
-        return Sampler(
-            default.temperature if self.temperature is None else self.temperature,
-            default.top_k if self.top_k is None else self.top_k,
-            default.top_p if self.top_p is None else self.top_p,
-        )
+        told = {name: getattr(self, name) for name in _DRAWING if getattr(self, name) is not None}
+        return dataclasses.replace(default, **told)
 
     def allowed(self, vocabulary: Vocabulary | None = None) -> Constraint | None:
         """Returns the constraint with the repetition penalty in front; the same object for the same options.
@@ -131,7 +144,7 @@ class Options:
           vocabulary: Of what is written, where that is text.
         """
         form = self.constraint
-        if isinstance(form, str):
+        if form is not None and not callable(form):
             form = forms.named(form, vocabulary)
         if self.repetition_penalty == 1:
             return form

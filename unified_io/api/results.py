@@ -3,8 +3,11 @@
 Coordinates are pixels of the image that was given, y before x.
 """
 
+import base64
 import dataclasses
 import json
+import tempfile
+import webbrowser
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from jaxtyping import Bool, Float
 
 from unified_io.errors import unknown
 
+_LOOKED_AT = (".png", ".wav", ".txt", ".json")
 Writers = Mapping[str, Callable[[Path], Any]]
 
 
@@ -34,6 +38,30 @@ class Result:
         if path.suffix not in writers:
             raise unknown(f"kind of file for {type(self).__name__}", path.suffix, writers)
         writers[path.suffix](path)
+
+    def show(self) -> Path:
+        """Opens the result in the program that this machine has for such files; returns the file."""
+        suffix = next(suffix for suffix in _LOOKED_AT if suffix in self.writers())
+        path = Path(tempfile.mkdtemp(prefix="unified-io-"), f"{type(self).__name__.lower()}{suffix}")
+        self.save(path)
+        webbrowser.open(path.as_uri())
+        return path
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """What a notebook shows: a picture as one, a sound to be played, of everything else its line."""
+        shown: dict[str, Any] = {"text/plain": repr(self)}
+        if ".png" in self.writers():
+            shown["image/png"] = self._encoded(".png")
+        elif ".wav" in self.writers():
+            source = f"data:audio/wav;base64,{self._encoded('.wav')}"
+            shown["text/html"] = f'<audio controls src="{source}"></audio>'
+        return shown
+
+    def _encoded(self, suffix: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"result{suffix}")
+            self.save(path)
+            return base64.b64encode(path.read_bytes()).decode("ascii")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -104,6 +104,15 @@ class Vision(Media):
         ]
         return found[0] if single else found
 
+    def boxes_in(self, text: str, image: Any) -> Detections:
+        """Reads the boxes that a text about a picture names, each with the words behind it.
+
+        Args:
+          text: What the model wrote.
+          image: The picture.
+        """
+        return _readable(self._scene(image), text, 1.0)
+
     def _boxes(
         self, scenes: list[Scene], prompts: list[str], form: Any, overlap: float, options: dict[str, Any]
     ) -> list[Detections]:

@@ -171,11 +171,11 @@ class Decoder(nn.Module):
             pattern, kept = layer
             shared = {"cross_mask": cross_mask, "angles": angles}
             if pattern_keys is None:
-                mask = earlier | (places == index)
-                return block.step(y, kept, index, self_mask=mask[:, None, None], **shared)
+                return block.step(y, kept, self_mask=earlier[:, None, None], **shared)
             keys, allowed = pattern_keys.places[pattern], pattern_keys.allowed[pattern]
-            mask = jnp.pad(earlier[:, keys] & allowed, ((0, 0), (0, 1)), constant_values=True)
-            return block.step(y, kept, index, self_mask=mask[:, None, None], places=keys, **shared)
+            keys = jnp.minimum(keys, length - 1)  # a cache that is yet to grow
+            mask = earlier[:, keys] & allowed
+            return block.step(y, kept, self_mask=mask[:, None, None], places=keys, **shared)
 
         patterns = masks.decoder_patterns(self.config.num_decoder_layers)
         y, new = self._stack(body, y, (patterns, cache))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from unified_io.commands import requests
 from unified_io.errors import ConfigError, DataError, unknown
 
 MEANING = "write one output of a trained model"
@@ -18,6 +19,7 @@ MEDIA = {
 SAMPLING = {
     "temperature": (float, "0 takes the likeliest token each time"),
     "top_p": (float, "sample from the likeliest tokens that make up this probability"),
+    "min_p": (float, "sample from tokens at least this share as likely as the likeliest"),
     "top_k": (int, "sample from this many likeliest tokens; 0 from all"),
     "seed": (int, "the same seed gives the same output"),
 }
@@ -26,12 +28,18 @@ SAMPLING = {
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds what it takes."""
     add = parser.add_argument
-    add("--model_dir", required=True, metavar="FOLDER", help="folder of a trained model")
-    add("--output", required=True, help="what to make: text, image, audio or action")
-    add("--text", default="", help="the prompt")
+    add("--model_dir", "--checkpoint", required=True, metavar="FOLDER", help="folder of a trained model")
+    add("--output", default="text", help="what to make: text, image, audio or action")
+    add("--text", "--prompt", default="", help="the prompt")
     for name, what in MEDIA.items():
         add(f"--{name}", metavar="FILE", help=what)
     add("--out", type=Path, metavar="FILE", help="where to write it; text and action are printed without")
+    add(
+        "--requests",
+        type=Path,
+        metavar="FILE",
+        help='answer every line of a file, such as {"text": "…", "image": "a.png"}, into the folder --out',
+    )
     add(
         "--vocoder",
         metavar="PATH",
@@ -41,11 +49,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         add(f"--{name}", type=kind, help=f"{meaning} (default: that of the model)")
 
 
-def run(args: argparse.Namespace) -> None:
-    """Generates and writes."""
+def run(args: argparse.Namespace) -> int | None:
+    """Generates and writes; 1 where lines of --requests could not be answered."""
     if not Path(args.model_dir).is_dir():
         raise ConfigError(f"no model in {args.model_dir!r}; give the --model_dir of a trained run")
-    if args.out and args.out.suffix not in WRITERS:
+    if args.requests and not args.out:
+        raise ConfigError("the answers to --requests go into a folder; give --out=FOLDER")
+    if args.out and not args.requests and args.out.suffix not in WRITERS:
         raise unknown("kind of file for --out", args.out.suffix, WRITERS)
     inputs = {name: getattr(args, name) for name in ("text", "image", "audio") if getattr(args, name)}
     if args.action:
@@ -57,6 +67,10 @@ def run(args: argparse.Namespace) -> None:
         if name not in (readable := [modality.name for modality in model.config.inputs]):
             raise unknown("input of this model", name, readable)
     sampling = {name: getattr(args, name) for name in SAMPLING if getattr(args, name) is not None}
+    if args.requests:
+        failed = requests.answer(model, args.requests, args.out, args.output, sampling, WRITERS)
+        print(f"answers are in {args.out / requests.RESULTS}" + (f"; {failed} have none" if failed else ""))
+        return int(failed > 0)
     value = model.generate(output=args.output, **inputs, **sampling)
     if args.out:
         WRITERS[args.out.suffix](args.out, value, model.config.target(args.output))

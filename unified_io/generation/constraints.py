@@ -79,6 +79,34 @@ def groups(members: Bool[np.ndarray, " V"], size: int, eos_id: int) -> Constrain
     return schedule(np.stack([between] + [inside] * (size - 1)), repeat=True)
 
 
+def automaton(following: Int[np.ndarray, "S V"]) -> Constraint:
+    """Allows what an automaton accepts, which begins in state 0.
+
+    Args:
+      following: The state after token v in state s, -1 where v is forbidden.
+
+    Raises:
+      ConfigError: A state allows nothing.
+    """
+    following = np.asarray(following)
+    stuck = ~(following >= 0).any(axis=1)
+    if stuck.any():
+        raise ConfigError(f"state {np.argmax(stuck)} of the automaton allows no token at all")
+    small = following.astype(np.min_scalar_type(-len(following)))
+
+    def apply(logits, index, tokens):
+        table = jnp.asarray(small)
+
+        def step(i, states):
+            after = table[states, tokens[:, i]].astype(jnp.int32)
+            return jnp.where(after >= 0, after, states)  # a row that has ended writes what it likes
+
+        states = jax.lax.fori_loop(0, index, step, jnp.zeros(len(tokens), jnp.int32))
+        return jnp.where(table[states] >= 0, logits, -jnp.inf)
+
+    return apply
+
+
 def prefer(members: Bool[np.ndarray, " V"], threshold: float) -> Constraint:
     """Allows only members in rows where their summed probability exceeds `threshold`, else everything.
 

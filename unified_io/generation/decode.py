@@ -16,13 +16,84 @@ StepFn = Callable[[Any, Int[Array, " B"], Int[Array, ""]], tuple[Float[Array, "B
 PAD_ID = 0
 
 
-class _Loop(NamedTuple):
-    index: Int[Array, ""]
+class Writing(NamedTuple):
+    """Answers in the making.
+
+    Attributes:
+      index: The step to come: the same in all rows, or of each row its own.
+      ids: The token to be given to it.
+      finished: Which rows have ended.
+      tokens: What is written; 0 from `index` on, and behind the EOS of a row.
+      log_probs: What `step_fn` gives the tokens of each row, summed; in nats.
+      keys: One random key a row.
+      state: What `step_fn` keeps.
+    """
+
+    index: Int[Array, "*B"]
     ids: Int[Array, " B"]
     finished: Bool[Array, " B"]
     tokens: Int[Array, "B length"]
     log_probs: Float[Array, " B"]
+    keys: PRNGKeyArray
     state: Any
+
+    @property
+    def running(self) -> Bool[Array, " B"]:
+        """Which rows have room and have not ended."""
+        return (self.index < self.tokens.shape[1]) & ~self.finished
+
+
+def begin(state: Any, *, batch_size: int, length: int, rng: PRNGKeyArray, start_id: int = 0) -> Writing:
+    """Returns answers of which nothing is written; the arguments are those of `decode`."""
+    return Writing(
+        index=jnp.zeros((), jnp.int32),
+        ids=jnp.full(batch_size, start_id, jnp.int32),
+        finished=jnp.zeros(batch_size, bool),
+        tokens=jnp.full((batch_size, length), PAD_ID, jnp.int32),
+        log_probs=jnp.zeros(batch_size, jnp.float32),
+        keys=row_keys(rng, batch_size),
+        state=state,
+    )
+
+
+def advance(
+    step_fn: StepFn,
+    writing: Writing,
+    *,
+    sampler: Sampler,
+    eos_id: int | None = None,
+    constraint: Constraint | None = None,
+) -> Writing:
+    """Writes one more token in every row that has not ended; the arguments are those of `decode`."""
+    logits, state = step_fn(writing.state, writing.ids, writing.index)
+    logits = logits.astype(jnp.float32)
+    index = jnp.broadcast_to(writing.index, writing.ids.shape)
+    allowed = logits
+    if constraint is not None:
+        of_a_row = lambda x, i, tokens: constraint(x[None], i, tokens[None])[0]  # noqa: E731
+        allowed = jax.vmap(of_a_row)(logits, index, writing.tokens)
+    step_keys = jax.vmap(jax.random.fold_in)(writing.keys, index)
+    ids = jnp.where(writing.finished, PAD_ID, sampler(allowed, step_keys))
+    chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), ids[:, None], axis=-1)[:, 0]
+    return Writing(
+        index=writing.index + 1,
+        ids=ids,
+        finished=writing.finished if eos_id is None else writing.finished | (ids == eos_id),
+        tokens=writing.tokens.at[jnp.arange(len(ids)), index].set(ids, mode="drop"),
+        log_probs=writing.log_probs + jnp.where(writing.finished, 0.0, chosen),
+        keys=writing.keys,
+        state=state,
+    )
+
+
+def write(step_fn: StepFn, writing: Writing, steps: Int[Array, ""] | int, **how: Any) -> Writing:
+    """Writes until every row has ended, at most `steps` tokens a row; `how` are arguments of `advance`."""
+    end = writing.index + steps
+    return jax.lax.while_loop(
+        lambda writing: jnp.any(writing.running & (writing.index < end)),
+        lambda writing: advance(step_fn, writing, **how),
+        writing,
+    )
 
 
 def decode(
@@ -61,36 +132,8 @@ def decode(
       Tokens, and for each row the summed log-probability that `step_fn` gives them, EOS included: the number
       that scoring the same answer gives, whatever the sampler did.
     """
-    keys = row_keys(rng, batch_size)
-
-    def running(loop: _Loop) -> Bool[Array, ""]:
-        return (loop.index < length) & ~jnp.all(loop.finished)
-
-    def step(loop: _Loop) -> _Loop:
-        logits, state = step_fn(loop.state, loop.ids, loop.index)
-        logits = logits.astype(jnp.float32)
-        allowed = logits if constraint is None else constraint(logits, loop.index, loop.tokens)
-        step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, loop.index)
-        ids = jnp.where(loop.finished, PAD_ID, sampler(allowed, step_keys))
-        chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), ids[:, None], axis=-1)[:, 0]
-        return _Loop(
-            index=loop.index + 1,
-            ids=ids,
-            finished=loop.finished if eos_id is None else loop.finished | (ids == eos_id),
-            tokens=loop.tokens.at[:, loop.index].set(ids),
-            log_probs=loop.log_probs + jnp.where(loop.finished, 0.0, chosen),
-            state=state,
-        )
-
-    start = _Loop(
-        index=jnp.zeros((), jnp.int32),
-        ids=jnp.full(batch_size, start_id, jnp.int32),
-        finished=jnp.zeros(batch_size, bool),
-        tokens=jnp.full((batch_size, length), PAD_ID, jnp.int32),
-        log_probs=jnp.zeros(batch_size, jnp.float32),
-        state=state,
-    )
-    end = jax.lax.while_loop(running, step, start)
+    start = begin(state, batch_size=batch_size, length=length, rng=rng, start_id=start_id)
+    end = write(step_fn, start, length, sampler=sampler, eos_id=eos_id, constraint=constraint)
     return end.tokens, end.log_probs
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import numbers
 
 import jax
 import jax.numpy as jnp
@@ -9,40 +10,57 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from unified_io.errors import ConfigError
 
+_NUMBERS = ("temperature", "top_k", "top_p", "min_p")
+
 
 @dataclasses.dataclass(frozen=True)
 class Sampler:
     """Draws one token a row; `Sampler(temperature=0.0)` takes the likeliest.
 
-    Tokens are first cut to the nucleus of probability `top_p`, then to the `top_k` likeliest, then drawn from
-    softmax(logits / temperature). What ties with the last token kept is kept too.
+    Tokens are first cut to the nucleus of probability `top_p`, to the `top_k` likeliest and to what is not much less
+    likely than the likeliest, then drawn from softmax(logits / temperature). What ties with the last token kept is kept
+    too.
+
+    It is a pytree of its four numbers: given to a compiled function as an argument, other numbers compile nothing
+    anew, and arrays [B] give every row numbers of its own.
 
     Attributes:
       temperature: Divides the logits; 0 is greedy.
       top_k: Keep this many tokens; 0 keeps all.
       top_p: Keep the likeliest tokens until they reach this probability; 1 keeps all.
-      tempered_nucleus: Measure the nucleus after the temperature, as the PyTorch port does, and not before it.
+      min_p: Keep tokens at least this share as likely as the likeliest; 0 keeps all.
+      tempered_nucleus: Measure probabilities after the temperature, as the PyTorch port does, and not before it.
 
     Raises:
       ConfigError: A number is outside its range.
 
-    Source: the released JAX sampler, and the port's where named.
+    Source: the released JAX sampler, and the port's where named; Nguyen et al. 2024 for `min_p`.
     """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    min_p: float = 0.0
     tempered_nucleus: bool = False
 
     def __post_init__(self):
+        for name in _NUMBERS:
+            if not isinstance(value := getattr(self, name), numbers.Real):
+                raise ConfigError(f"{name} {value!r} is not a number")
         if self.temperature != 0 and not 1e-5 <= self.temperature < math.inf:
             raise ConfigError(
                 f"temperature {self.temperature} is neither 0 (greedy) nor a number from 0.00001 up"
             )
-        if not isinstance(self.top_k, int) or self.top_k < 0:
+        if not isinstance(self.top_k, numbers.Integral) or self.top_k < 0:
             raise ConfigError(f"top_k {self.top_k} is not a whole number from 0 (all tokens) up")
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"top_p {self.top_p} is not in (0, 1]; 1 keeps all tokens")
+        if not 0 <= self.min_p <= 1:
+            raise ConfigError(f"min_p {self.min_p} is not in [0, 1]; 0 keeps all tokens")
+        for name, kind in zip(
+            _NUMBERS, (float, int, float, float), strict=True
+        ):  # to a compiler 0 is not 0.0
+            object.__setattr__(self, name, kind(getattr(self, name)))
 
     def __call__(self, logits: Float[Array, "B V"], rng: PRNGKeyArray) -> Int[Array, " B"]:
         """Returns one token id a row.
@@ -52,31 +70,58 @@ class Sampler:
           rng: One key, or a key a row; row i draws the same token whatever the other rows hold.
         """
         logits = logits.astype(jnp.float32)
-        if self.temperature == 0:
-            return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-        tempered = logits / self.temperature
-        if self.top_p < 1:
-            kept = keep_top_p(tempered if self.tempered_nucleus else logits, self.top_p)
-            tempered = jnp.where(jnp.isfinite(kept), tempered, -jnp.inf)
-        if self.top_k > 0:
-            tempered = keep_top_k(tempered, self.top_k)
-        draw = jax.vmap(jax.random.categorical)
-        return draw(row_keys(rng, logits.shape[0]), tempered).astype(jnp.int32)
+        rows = logits.shape[0]
+        temperature, top_k, top_p, min_p = (
+            jnp.broadcast_to(getattr(self, name), rows)[:, None] for name in _NUMBERS
+        )
+        greedy = temperature == 0
+        likeliest = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+
+        def drawn() -> Int[Array, " B"]:
+            tempered = logits / jnp.where(greedy, 1.0, temperature)
+            measured = tempered if self.tempered_nucleus else logits
+            cuts = ~greedy & ((top_k > 0) | (top_p < 1) | (min_p > 0))
+            # Sorting a vocabulary takes longer than drawing from it.
+            kept = jax.lax.cond(
+                jnp.any(cuts),
+                lambda: kept_tokens(measured, top_k, top_p, min_p),
+                lambda: jnp.ones(logits.shape, bool),
+            )
+            ids = jax.vmap(jax.random.categorical)(row_keys(rng, rows), jnp.where(kept, tempered, -jnp.inf))
+            return jnp.where(greedy[:, 0], likeliest, ids.astype(jnp.int32))
+
+        return jax.lax.cond(jnp.all(greedy), lambda: likeliest, drawn)
 
 
-def keep_top_p(logits: Float[Array, "*B V"], p: float) -> Float[Array, "*B V"]:
-    """Sets to -inf what is below the logit at which the sorted, summed probabilities reach p."""
+def _unflatten(tempered_nucleus: bool, values: tuple) -> Sampler:
+    """Arrays, and whatever else JAX puts in their place, are not checked as numbers are."""
+    sampler = object.__new__(Sampler)
+    for name, value in zip((*_NUMBERS, "tempered_nucleus"), (*values, tempered_nucleus), strict=True):
+        object.__setattr__(sampler, name, value)
+    return sampler
+
+
+jax.tree_util.register_pytree_node(
+    Sampler, lambda s: (tuple(getattr(s, name) for name in _NUMBERS), s.tempered_nucleus), _unflatten
+)
+
+
+def kept_tokens(
+    logits: Float[Array, "B V"],
+    top_k: Int[Array, "#B 1"] | int = 0,
+    top_p: Float[Array, "#B 1"] | float = 1.0,
+    min_p: Float[Array, "#B 1"] | float = 0.0,
+) -> Array:
+    """Returns which tokens may be drawn, bool [B, V]; the arguments are those of `Sampler`, one a row or for all."""
+    size = logits.shape[-1]
     ordered = jnp.sort(logits, axis=-1, descending=True)
     total = jnp.cumsum(jax.nn.softmax(ordered, axis=-1), axis=-1)
-    # Rounding may leave the whole sum below p: then the last token is the first to reach it.
-    reached = jnp.minimum(jnp.sum(total < p, axis=-1, keepdims=True), logits.shape[-1] - 1)
-    return jnp.where(logits >= jnp.take_along_axis(ordered, reached, axis=-1), logits, -jnp.inf)
-
-
-def keep_top_k(logits: Float[Array, "*B V"], k: int) -> Float[Array, "*B V"]:
-    """Sets to -inf what is below the k-th largest logit."""
-    largest, _ = jax.lax.top_k(logits, min(k, logits.shape[-1]))
-    return jnp.where(logits >= largest[..., -1:], logits, -jnp.inf)
+    # The last place of each cut; rounding may leave the whole sum below p, and then it is that of the last token.
+    nucleus = jnp.where(top_p < 1, jnp.sum(total < top_p, axis=-1, keepdims=True), size - 1)
+    most = jnp.where(top_k > 0, top_k - 1, size - 1)
+    last = jnp.minimum(jnp.minimum(nucleus, most), size - 1)
+    least = ordered[:, :1] + jnp.log(min_p)
+    return logits >= jnp.maximum(jnp.take_along_axis(ordered, last, axis=-1), least)
 
 
 def row_keys(rng: PRNGKeyArray, rows: int) -> PRNGKeyArray:

@@ -41,6 +41,8 @@ class Drawn(Written):
 class ActionInput(Drawn, TextInput):
     """A pen trajectory to read."""
 
+    prefixed = False
+
     def embedder(self, config: Any, shared: dict[str, nn.Module]) -> nn.Module:
         return ActionInputEmbedder(config, shared[TABLE])
 

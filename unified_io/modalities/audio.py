@@ -1,6 +1,7 @@
 """Sounds in (spectrogram patches through the AST) and sounds out (codes of the ViT-VQGAN)."""
 
 import dataclasses
+import math
 from typing import Any
 
 import flax.linen as nn
@@ -8,7 +9,7 @@ import numpy as np
 
 from unified_io.encoders.ast import AstConfig, AudioSpectrogramTransformer
 from unified_io.errors import ConfigError, DataError
-from unified_io.mel import MelConfig, griffin_lim, log_mel
+from unified_io.mel import POWER_RANGE, MelConfig, griffin_lim, log_mel
 from unified_io.modalities.media import CodeTarget, MediaInput
 from unified_io.preprocess import sound
 from unified_io.tokenizers.vit_vqgan import ViTVQGAN, ViTVQGANConfig
@@ -137,6 +138,10 @@ class AudioTarget(CodeTarget):
     @property
     def code_grid(self) -> tuple[int, int]:
         return self.vit_vqgan.frames // self.vit_vqgan.patch, self.vit_vqgan.mels // self.vit_vqgan.patch
+
+    @property
+    def blank(self) -> float:
+        return (math.log(POWER_RANGE[0]) - self.mean) / self.std
 
     @property
     def rotary_columns(self) -> int:

@@ -186,6 +186,10 @@ class TargetModality(Modality):
         """Turns one rendered generation back into the raw field; the inverse of `preprocess`."""
         raise ConfigError(f"{type(self).__name__} can not detokenize")
 
+    def written(self, rendered: np.ndarray, tokens: int) -> np.ndarray:
+        """Returns a generation of which only the first `tokens` are written, the rest of it blank."""
+        return rendered
+
     def present(self, field: Any) -> Any:
         """Turns the raw field into what a user wants to have (a spectrogram becomes sound)."""
         return field

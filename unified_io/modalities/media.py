@@ -255,6 +255,11 @@ class CodeTarget(TargetModality):
         raise TypeError(f"{type(self).__name__} must define code_grid")
 
     @property
+    def blank(self) -> float:
+        """What stands in the tokenizer's array where nothing is written yet."""
+        return 0.0
+
+    @property
     def columns(self) -> int:
         return self.code_grid[1]
 
@@ -326,6 +331,11 @@ class CodeTarget(TargetModality):
     @property
     def sampler(self) -> Sampler:
         return Sampler(temperature=self.temperature, top_p=self.top_p)
+
+    def written(self, rendered: np.ndarray, tokens: int) -> np.ndarray:
+        rows, columns = self.code_grid
+        lines = tokens // columns * (len(rendered) // rows)  # a row of codes is known when all of it is
+        return np.where(np.arange(len(rendered))[:, None, None] < lines, rendered, np.float32(self.blank))
 
     def tokenizer(self) -> nn.Module:
         """The tokenizer: encode(pixels) -> codes, decode(codes) -> pixels."""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from unified_io.errors import ConfigError
+from unified_io.errors import ConfigError, DataError
 from unified_io.modalities.base import (
     Embedder,
     Features,
@@ -74,6 +74,8 @@ class Written:
 class TextInput(Written, Modality):
     """The prompt. An item is one token; positions count from 0."""
 
+    prefixed = True  # what is asked for stands in front
+
     @property
     def fields(self) -> tuple[str, ...]:
         return (f"{self.name}_inputs",)
@@ -83,6 +85,17 @@ class TextInput(Written, Modality):
             "tokens": FeatureSpec((), "int32", "text token id"),
             "positions": FeatureSpec((), "int32", "place in the text, from 0"),
         }
+
+    def read(self, value: Any) -> str:
+        """Returns what a user asks.
+
+        Raises:
+          DataError: It is longer than the model reads. Data are cut; who asks is told.
+        """
+        count = len(self.tokenize(value)) + 1 + self.prefixed  # EOS, and the paradigm token
+        if count > self.max_length:
+            raise DataError(f"{self.name} of {count} tokens, the model reads {self.max_length}; shorten it")
+        return value
 
     def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
         tokens = self.tokenize(example.get(self.fields[0], ""))

@@ -31,6 +31,7 @@ def attend(
     mask: Bool[Array, "#B #H #Q #L"] | None = None,
     bias: Float[Array, "#B #H #Q #L"] | None = None,
     scale: float | None = None,
+    beside: KV | None = None,
     impl: str = "xla",
     chunk: int = 512,
 ) -> Float[Array, "B Q H K"]:
@@ -41,6 +42,7 @@ def attend(
 
     Args:
       scale: 1 / sqrt(K) unless told.
+      beside: Further keys and values, seen by all queries: a cache need not be copied for the token at hand.
       impl: "xla" holds all logits at once; "chunked" goes over the keys `chunk` at a time and recomputes
         on the way back, for rows of some thousand tokens.
 
@@ -48,15 +50,21 @@ def attend(
       ConfigError: `impl` is unknown.
     """
     q = q * jnp.asarray(q.shape[-1] ** -0.5 if scale is None else scale, q.dtype)
-    if impl == "xla":
+    if impl == "xla" or beside is not None:
         wide = np.promote_types(q.dtype, np.float32)
         logits = jnp.einsum("bqhd,bkhd->bhqk", q, k, preferred_element_type=wide)
         if bias is not None:
             logits = logits + bias
         if mask is not None:
             logits = logits + masks.to_bias(mask)
+        if beside is not None:
+            own = jnp.einsum("bqhd,bkhd->bhqk", q, beside["k"], preferred_element_type=wide)
+            logits = jnp.concatenate([logits, own], axis=-1)
         weights = jax.nn.softmax(logits, axis=-1).astype(v.dtype)
-        return jnp.einsum("bhqk,bkhd->bqhd", weights, v)
+        average = jnp.einsum("bhqk,bkhd->bqhd", weights[..., : v.shape[1]], v)
+        if beside is None:
+            return average
+        return average + jnp.einsum("bhqk,bkhd->bqhd", weights[..., v.shape[1] :], beside["v"])
     if impl == "chunked":
         return _attend_chunked(q, k, v, mask, bias, chunk)
     raise errors.unknown("attention implementation", impl, IMPLEMENTATIONS)
@@ -111,6 +119,17 @@ def write(cache: KV, new: KV, index: Int[Array, ""]) -> KV:
     return jax.tree.map(
         lambda old, x: jax.lax.dynamic_update_slice_in_dim(old, x, index, axis=-3), cache, new
     )
+
+
+def lengthen(cache: KV, length: int) -> KV:
+    """Returns the cache with room for `length` tokens in all; it is never shortened."""
+
+    def pad(x: Array) -> Array:
+        widths = np.zeros((x.ndim, 2), int)
+        widths[-3, 1] = max(0, length - x.shape[-3])
+        return jnp.pad(x, widths)
+
+    return jax.tree.map(pad, cache)
 
 
 class Attention(nn.Module):
@@ -196,12 +215,14 @@ class Attention(nn.Module):
         kv: KV,
         *,
         mask: Bool[Array, "#B #H #Q #L"] | None = None,
+        beside: KV | None = None,
         deterministic: bool = True,
     ) -> Float[Array, "B Q W"]:
-        """Attends and projects out."""
+        """Attends and projects out; see `attend` for `beside`, which knows no dropout."""
         # One dropped weight a key and head, the same for all queries, is a dropped value.
         v = self.dropout(kv["v"], deterministic=deterministic)
-        heads = attend(q, kv["k"], v, mask=mask, scale=1.0 if self.scaled_cosine else None, impl=self.impl)
+        scale = 1.0 if self.scaled_cosine else None
+        heads = attend(q, kv["k"], v, mask=mask, scale=scale, beside=beside, impl=self.impl)
         return self.out(heads.reshape(*heads.shape[:2], -1))
 
     def _split(self, x: Float[Array, "B L HK"]) -> Float[Array, "B L H K"]:

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 from unified_io import errors
 from unified_io.nn import attention
 from unified_io.nn.attention import KV, Attention
+from unified_io.nn.int8 import SCALES
 from unified_io.nn.mlp import GatedMlp
 from unified_io.nn.norm import RMSNorm
 
@@ -147,26 +148,22 @@ class DecoderBlock(nn.Module):
         self,
         y: Float[Array, "B 1 D"],
         cache: dict[str, KV],
-        index: Int[Array, ""],
         *,
         self_mask: Bool[Array, "#B 1 1 L"],
         cross_mask: Bool[Array, "#B 1 1 S"],
         angles: Float[Array, "#B 1 half"],
         places: Int[Array, " n"] | None = None,
     ) -> tuple[Float[Array, "B 1 D"], KV]:
-        """Runs one token; returns its hidden state, and the keys and values to be written at `index`.
+        """Runs one token; returns its hidden state, and its keys and values.
 
-        With `places` only these of the earlier tokens are read, and then the token itself: L is n + 1.
+        It sees itself, and of the earlier tokens those that `self_mask` allows. With `places` only these are read.
         """
         h = self.pre_self_attention_layer_norm(y)
-        new = self.self_attention.keys_values(h, angles)
-        if places is None:
-            kept = attention.write(cache["self"], new, index)
-        else:
-            kept = jax.tree.map(
-                lambda old, x: jnp.concatenate([jnp.take(old, places, axis=1), x], axis=1), cache["self"], new
-            )
-        y = y + self.self_attention.read(self.self_attention.queries(h, angles), kept, mask=self_mask)
+        new, kept = self.self_attention.keys_values(h, angles), cache["self"]
+        if places is not None:
+            kept = jax.tree.map(lambda old: jnp.take(old, places, axis=1), kept)
+        q = self.self_attention.queries(h, angles)
+        y = y + self.self_attention.read(q, kept, mask=self_mask, beside=new)
         return self._finish(y, cache["cross"], cross_mask, angles, deterministic=True), new
 
     def _finish(self, y, cross, cross_mask, angles, deterministic):
@@ -206,7 +203,7 @@ def stack(
     if scanned:
         run = nn.scan(
             body,
-            variable_axes={"params": 0},
+            variable_axes={"params": 0, SCALES: 0},
             split_rngs={"params": True, "dropout": True},
             length=num_layers,
             metadata_params={nn.PARTITION_NAME: "layers"},

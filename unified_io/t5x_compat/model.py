@@ -135,15 +135,14 @@ class T5XModel:
         nested, target = batches.unflatten(batch), self.config.target(self.output)
         _check_alone(nested)
         encoded = self._apply(params, nested, method="encode")
-        seen = encoded.segment_ids > 0
 
         def step(cache: Any, tokens: Array, index: Array) -> tuple[Array, Any]:
-            return self._apply(params, cache, tokens, index, seen, target.name, method="step")
+            return self._apply(params, cache, tokens, index, target.name, method="step")
 
         tokens, scores = decode(
             step,
             self._apply(params, encoded, target.length, method="start"),
-            batch_size=seen.shape[0],
+            batch_size=encoded.hidden.shape[0],
             length=target.length,
             sampler=target.sampler,
             rng=jax.random.key(0) if rng is None else rng,
