@@ -19,7 +19,7 @@ from jaxtyping import Int
 from unified_io.data.batch import ExampleFeatures
 from unified_io.data.budgets import Budgets, Lengths
 from unified_io.modalities.base import Modality
-from unified_io.model import Network, UnifiedIOConfig, parameter_shapes
+from unified_io.model import UnifiedIOConfig, parameter_shapes
 
 FORMULA = """\
 Products of matrices and convolutions, 2 operations a multiply-add; what is trained 3 times its forward pass (forward,
@@ -29,11 +29,12 @@ with width D, H heads of size K, MLP width M, and e and d tokens on the two side
   decoder   8 D H K d + 4 H K dd + 4 D H K (d + e) + 4 H K ed + 6 D M d
 and embedders and heads what their items take. ee, dd and ed are pairs of a query and a key: of whole rows e e, d d and
 e d, which is what is computed. Useful are real tokens, items by their real part, and pairs that no mask hides: with e_i
-and d_i tokens of example i and t_j of a target of it, the sums of e_i e_i, t_j (t_j + 1) / 2 and e_i d_i."""
+and d_i tokens of example i and t_j of a target of it, the sums of e_i e_i, t_j (t_j + 1) / 2 and e_i d_i. A language
+model is one stack of the tokens of both sides; where it has fewer heads of keys, G, a layer takes
+  4 D K (H + G) (e + d) + 4 H K (ee + dd + ed) + 6 D M (e + d)"""
 
 # Forward, backward to the input, and backward to the weights.
 _TRAINED = 3.0
-_ROWS = ("encoder/", "decoder/")
 _EMBEDDER = re.compile(r"(input|target)_embedders_(\w+)(\.logits)?\)*/?(?:shared_)?(\w*)")
 
 Parts = dict[str, float]
@@ -95,20 +96,11 @@ class StepFlops:
         """Counts what `remat` does again in a step on one group: at most the forward pass of all blocks."""
         if self.config.backbone.remat == "none":
             return 0.0
-        return sum(n for part, n in self.batch(budgets).items() if part.startswith(_ROWS)) / _TRAINED
+        stacks = tuple(f"{name}/" for name in self.config.stacks)
+        return sum(n for part, n in self.batch(budgets).items() if part.startswith(stacks)) / _TRAINED
 
     def _rows(self, e: float, d: float, ee: float, dd: float, ed: float) -> Parts:
-        b = self.config.backbone
-        heads = b.num_heads * b.head_dim
-        projection, mlp, pair = 2.0 * b.emb_dim * heads, 6.0 * b.emb_dim * b.mlp_dim, 4.0 * heads
-        encoder = {"attention": 4 * projection * e + pair * ee, "mlp": mlp * e}
-        decoder = {
-            "self_attention": 4 * projection * d + pair * dd,
-            "cross_attention": 2 * projection * (d + e) + pair * ed,
-            "mlp": mlp * d,
-        }
-        found = {f"encoder/{part}": _TRAINED * b.num_encoder_layers * n for part, n in encoder.items()}
-        return found | {f"decoder/{part}": _TRAINED * b.num_decoder_layers * n for part, n in decoder.items()}
+        return {part: _TRAINED * n for part, n in self.config.row_flops(e, d, ee, dd, ed).items()}
 
     def _items(self, inputs: Mapping[str, float], targets: Mapping[str, float]) -> Counter[str]:
         held = {"inputs": inputs, "targets": targets, "heads": targets}
@@ -122,7 +114,7 @@ class StepFlops:
         """Counts the embedders and heads of banks of so many items, there and back."""
         config = self.config
 
-        def run(network: Network, hidden: Any) -> Any:
+        def run(network: Any, hidden: Any) -> Any:
             inputs = ((m, network.input_embedders[m.name]) for m in config.inputs)
             targets = ((m, network.target_embedders[m.name]) for m in config.targets)
             banks = (embed(_bank(m, number)).embeddings.sum() for m, embed in (*inputs, *targets))
@@ -130,9 +122,9 @@ class StepFlops:
             return sum(banks) + sum(heads)
 
         def loss(params: Any, hidden: Any) -> Any:
-            return nn.apply(run, Network(config))({"params": params}, hidden)
+            return nn.apply(run, config.network())({"params": params}, hidden)
 
-        width, dtype = config.backbone.emb_dim, config.backbone.dtype
+        width, dtype = config.hidden_width, config.backbone.dtype
         places = {m.name: number * m.slot_size for m in config.targets}
         hidden = {name: jax.ShapeDtypeStruct((n, width), dtype) for name, n in places.items()}
         shapes = nn.unbox(parameter_shapes(config))

@@ -5,7 +5,7 @@ banks -> embedders -> one gather into rows -> encoder -> decoder -> one gather a
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int
 from unified_io.backbones.encoder_decoder import BackboneConfig, Decoder, Encoder
 from unified_io.errors import ConfigError, unknown
 from unified_io.loss import TargetOutput
-from unified_io.modalities.base import Modality, TargetModality, merge_shared
+from unified_io.modalities.base import Modality, TargetModality, TargetSequence, merge_shared
 from unified_io.nn import attention, masks
 from unified_io.sequence import flatten_groups, gather, invert, split_groups
 
@@ -45,6 +45,47 @@ class UnifiedIOConfig:
             names = [modality.name for modality in modalities]
             if not names or len(set(names)) < len(names):
                 raise ConfigError(f"a model needs distinct {kind} modalities, got {names}")
+
+    def network(self) -> nn.Module:
+        """Returns the network of this configuration."""
+        return Network(self)
+
+    @property
+    def hidden_width(self) -> int:
+        """Numbers of what heads read."""
+        return self.backbone.emb_dim
+
+    @property
+    def stacks(self) -> dict[str, int]:
+        """Layers of every stack of the backbone, by the name of its parameters."""
+        return {"encoder": self.backbone.num_encoder_layers, "decoder": self.backbone.num_decoder_layers}
+
+    @property
+    def drops(self) -> bool:
+        """Whether training draws dropout."""
+        return self.backbone.dropout_rate > 0
+
+    def row_flops(self, e: float, d: float, ee: float, dd: float, ed: float) -> dict[str, float]:
+        """Returns the operations of a forward pass of the backbone, by part; see `flops.FORMULA`.
+
+        Args:
+          e: Tokens of the encoder's side.
+          d: Tokens of the decoder's side.
+          ee: Pairs of a query and a key among the former.
+          dd: Pairs among the latter.
+          ed: Pairs of one of either.
+        """
+        b = self.backbone
+        heads = b.num_heads * b.head_dim
+        projection, mlp, pair = 2.0 * b.emb_dim * heads, 6.0 * b.emb_dim * b.mlp_dim, 4.0 * heads
+        encoder = {"attention": 4 * projection * e + pair * ee, "mlp": mlp * e}
+        decoder = {
+            "self_attention": 4 * projection * d + pair * dd,
+            "cross_attention": 2 * projection * (d + e) + pair * ed,
+            "mlp": mlp * d,
+        }
+        found = {f"encoder/{part}": b.num_encoder_layers * n for part, n in encoder.items()}
+        return found | {f"decoder/{part}": b.num_decoder_layers * n for part, n in decoder.items()}
 
     def input(self, name: str) -> Modality:
         """Finds an input modality by name.
@@ -108,7 +149,7 @@ class Network(nn.Module):
         """
         encoded = self.encode(batch, deterministic=deterministic)
         hidden, banks = self._decode(batch, encoded, deterministic)
-        return self._score(batch, hidden, banks)
+        return scored(batch, hidden, banks, self.target_embedders)
 
     def encode(self, batch: dict[str, Any], *, deterministic: bool = True) -> Encoded:
         """Embeds the input banks, lays their tokens out in rows and encodes the rows."""
@@ -117,7 +158,7 @@ class Network(nn.Module):
             self.input_embedders[m.name](batch["inputs"][m.name], deterministic=deterministic)
             for m in self.config.inputs
         ]
-        x, angles = _rows(banks, plan["slots"])
+        x, angles = in_rows(banks, plan["slots"])
         segments = flatten_groups(plan["segment_ids"])
         mask = masks.segments(segments, segments)
         hidden = self.encoder(x, mask=mask, angles=angles, deterministic=deterministic)
@@ -126,7 +167,7 @@ class Network(nn.Module):
     def _decode(self, batch, encoded: Encoded, deterministic: bool):
         plan = batch["decoder"]
         banks = {m.name: self.target_embedders[m.name](batch["targets"][m.name]) for m in self.config.targets}
-        y, angles = _rows(list(banks.values()), plan["slots"])
+        y, angles = in_rows(list(banks.values()), plan["slots"])
         streams = flatten_groups(plan["segment_ids"])
         self_mask = masks.segments(streams, streams) & masks.causal(streams.shape[1])
         if self.config.backbone.dynamic_masking:
@@ -141,8 +182,7 @@ class Network(nn.Module):
             pattern_masks=self._patterns(flatten_groups(plan["slots"]), banks),
             deterministic=deterministic,
         )
-        groups = plan["slots"].shape[0]
-        return split_groups(hidden, groups).reshape(groups, -1, hidden.shape[-1]), banks
+        return hidden, banks
 
     def _revealed(self, slots: Int[Array, "B T"], banks) -> Bool[Array, "B 1 T T"]:
         """Hides what the encoder was not shown: dynamic masking, for all targets at once."""
@@ -168,15 +208,6 @@ class Network(nn.Module):
                 patterns = jnp.where(inside[None, :, None, :, None], own, patterns)
             start += places
         return patterns
-
-    def _score(self, batch, hidden: Float[Array, "G RT D"], banks) -> dict[str, TargetOutput]:
-        outputs = {}
-        for name, bank in banks.items():
-            head = batch["heads"][name]
-            collected = gather(hidden, head["positions"], invert(head["positions"], hidden.shape[1]))
-            logits = self.target_embedders[name].logits(collected)
-            outputs[name] = TargetOutput(logits, bank.tokens, head["weights"])
-        return outputs
 
     def start(self, encoded: Encoded, length: int) -> Any:
         """Prepares the cache of a generation of at most `length` tokens; rows are on axis 1 of every leaf."""
@@ -235,7 +266,9 @@ class Network(nn.Module):
         return embedder.render(embedder(features).tokens)
 
 
-def _rows(banks: list, slots: Int[Array, "G R L"]) -> tuple[Float[Array, "B L D"], Float[Array, "B L half"]]:
+def in_rows(
+    banks: list, slots: Int[Array, "G R L"]
+) -> tuple[Float[Array, "B L D"], Float[Array, "B L half"]]:
     """Concatenates banks and gathers their tokens into rows; also the angles that travel with them."""
     groups, rows, length = slots.shape
     index = slots.reshape(groups, rows * length)
@@ -244,6 +277,23 @@ def _rows(banks: list, slots: Int[Array, "G R L"]) -> tuple[Float[Array, "B L D"
     inverse = invert(index, embeddings.shape[1])
     place = lambda x: gather(x, index, inverse).reshape(groups * rows, length, x.shape[-1])  # noqa: E731
     return place(embeddings), place(angles)
+
+
+def scored(
+    batch: dict[str, Any],
+    hidden: Float[Array, "B T D"],
+    banks: Mapping[str, TargetSequence],
+    embedders: Mapping[str, Any],
+) -> dict[str, TargetOutput]:
+    """Collects what was computed at the places of every target, a gather each, and scores its tokens."""
+    groups = batch["decoder"]["slots"].shape[0]
+    hidden = split_groups(hidden, groups).reshape(groups, -1, hidden.shape[-1])
+    outputs = {}
+    for name, bank in banks.items():
+        head = batch["heads"][name]
+        collected = gather(hidden, head["positions"], invert(head["positions"], hidden.shape[1]))
+        outputs[name] = TargetOutput(embedders[name].logits(collected), bank.tokens, head["weights"])
+    return outputs
 
 
 def blank_batch(config: UnifiedIOConfig, *, items: int = 1, length: int = 4) -> dict[str, Any]:
@@ -277,5 +327,5 @@ def parameter_shapes(config: UnifiedIOConfig) -> Any:
 @functools.lru_cache(maxsize=8)
 def _parameter_shapes(config: UnifiedIOConfig, x64: bool) -> Any:
     """Traced once for each model: a job asks several times before it begins."""
-    model = Network(config)
+    model = config.network()
     return jax.eval_shape(lambda: model.init(jax.random.key(0), blank_batch(config)))["params"]

@@ -1,5 +1,7 @@
 """Options: what is out of range or does not go together is told before anything is computed."""
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from unified_io.api.options import Options, running
@@ -22,6 +24,9 @@ from unified_io.generation.sampling import Sampler
         ("guidance", float("nan")),
         ("guidance", "ten"),
         ("length_penalty", float("inf")),
+        ("length_penalty", float("-inf")),
+        ("min_length", -1),
+        ("no_repeat_ngram", 1.5),
         ("repetition_penalty", 0.5),
     ],
 )
@@ -54,6 +59,15 @@ def test_the_sampler_is_that_of_the_output_unless_told():
     default = Sampler(0.7, 3, 0.8)
     assert Options().sampler(default) == default
     assert Options(temperature=0.0, top_k=0, top_p=1.0).sampler(default) == Sampler(0.0)
+
+
+def test_an_answer_is_as_long_as_is_asked_and_repeats_no_run():
+    logits, end = jnp.zeros((1, 8)), 1
+    form = Options(min_length=3, no_repeat_ngram=1).allowed(end=end)
+    written = jnp.array([[4, 5, 0, 0]])
+    assert (np.asarray(form(logits, jnp.int32(2), written))[0] == -np.inf).nonzero()[0].tolist() == [1, 4, 5]
+    assert (np.asarray(form(logits, jnp.int32(3), written))[0] == -np.inf).nonzero()[0].tolist() == [0, 4, 5]
+    assert Options(min_length=3).allowed(end=None) is None
 
 
 def test_equal_options_are_compiled_once():

@@ -69,7 +69,7 @@ def every_answer(size, length, eos_id):
     yield from itertools.product(others, repeat=length)
 
 
-@pytest.mark.parametrize("length_penalty", [0.0, 0.8])
+@pytest.mark.parametrize("length_penalty", [0.0, 0.8, -1.5])
 @pytest.mark.parametrize("eos_id", [EOS, None])
 def test_with_enough_beams_it_finds_the_best_of_all_answers(eos_id, length_penalty):
     size, length = 3, 4
@@ -103,7 +103,7 @@ def slow_search(row, beams, length, length_penalty):
     return sorted(finished, reverse=True)[:beams]
 
 
-@pytest.mark.parametrize("length_penalty", [0.0, 0.6, 2.0])
+@pytest.mark.parametrize("length_penalty", [0.0, 0.6, 2.0, -2.0])
 def test_it_equals_a_slow_search(length_penalty):
     state = toy_state(8, 9, seed=2)
     tokens, scores = search(state, beams=3, length=7, length_penalty=length_penalty)
@@ -223,7 +223,7 @@ def test_what_is_forbidden_is_in_no_answer():
     assert np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize("wrong", [{"beams": 0}, {"length_penalty": -0.1}, {"length_penalty": np.nan}])
+@pytest.mark.parametrize("wrong", [{"beams": 0}, {"length_penalty": np.inf}, {"length_penalty": np.nan}])
 def test_mistakes_are_named(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         search(toy_state(1, 4), **{"beams": 2, "length": 3, **wrong})

@@ -56,10 +56,26 @@ def test_chain_is_the_intersection():
 
 
 def test_forbid_before():
-    constraint = constraints.forbid_before(2, mask(EOS))
+    constraint = constraints.forbid_before(2, EOS)
     for index, may_end in enumerate([False, False, True]):
         row = allowed(constraint, index)[0]
         assert row[EOS] == may_end and row.sum() == V - 1 + may_end
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_no_run_of_tokens_comes_twice(size):
+    """Every token that is allowed, and none that is not, leaves the row without a run that stands in it twice."""
+    rule, rng = constraints.no_repeat(size), np.random.default_rng(size)
+    for length in range(9):
+        tokens = np.zeros((6, 10), np.int32)
+        tokens[:, :length] = rng.integers(3, 6, (6, length))
+        tokens[:, length:] = rng.integers(3, 6, (6, 10 - length))  # not written yet, so it must not count
+        found = np.asarray(rule(jnp.zeros((6, V)), jnp.int32(length), jnp.asarray(tokens))) > -jnp.inf
+        for row, may in zip(tokens[:, :length].tolist(), found, strict=True):
+            runs = {tuple(row[i : i + size]) for i in range(length - size + 1)}
+            tail = row[length - size + 1 :] if size > 1 else []
+            expected = [len(tail) < size - 1 or (*tail, v) not in runs for v in range(V)]
+            np.testing.assert_array_equal(may, expected)
 
 
 def test_prefer_is_decided_row_by_row():

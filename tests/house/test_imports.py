@@ -18,7 +18,8 @@ CODE = sorted(
 )
 
 # What runs where there is no TensorFlow: a machine that trains, generates or serves.
-LIGHT = ("api", "model", "loss", "checkpoint", "configuration", "sequence", "vocab", "structures", "mel", "nn",
+LIGHT = ("api", "model", "connected_lm", "dialog", "chat_vocab", "loss", "checkpoint", "configuration",
+         "sequence", "vocab", "structures", "mel", "nn",
          "encoders", "connectors", "backbones", "tokenizers", "generation", "train", "convert")  # fmt: skip
 HEAVY = ("tensorflow", "tensorflow_datasets", "seqio", "gin", "clu", "sklearn", "skimage", "librosa")
 
@@ -107,7 +108,7 @@ def test_whatever_is_imported_is_declared():
     declared = {
         IMPORT_NAMES.get(name, name).replace("-", "_")
         for name in _distributions(
-            *("data", "demo", "forms", "hub", "metrics", "plot", "serve", "t5x", "video")
+            *("connected", "data", "demo", "forms", "hub", "metrics", "plot", "serve", "t5x", "video")
         )
     }
     ours = {"unified_io", "data_tasks", "tools", "check_golden", "parity", "reference", "bench"}

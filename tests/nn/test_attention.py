@@ -193,6 +193,34 @@ def test_dropout_drops_keys_for_all_queries_and_keeps_the_mean(rng):
     np.testing.assert_allclose(samples.mean(axis=0), layer.apply(params, x, context), atol=0.05)
 
 
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("masked", ["not", "for all heads", "a head"])
+def test_heads_that_share_keys_are_heads_with_copies_of_them(rng, run, masked):
+    q, k, v = (jnp.float32(rng.normal(size=(B, n, h, K))) for n, h in ((Q, 6), (L, 2), (L, 2)))
+    mask = None
+    if masked != "not":
+        mask = (
+            jnp.asarray(rng.random((B, 1 if masked == "for all heads" else 6, Q, L)) < 0.7)
+            .at[..., 0]
+            .set(True)
+        )
+    bias = jnp.float32(rng.normal(size=(1, 6, Q, L)))
+    out = attend(q, k, v, mask=mask, bias=bias, **RUNS[run])
+    expected = reference(q, np.repeat(k, 3, axis=2), np.repeat(v, 3, axis=2), mask, bias)
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [2, 6])
+def test_two_caches_and_the_token_at_hand_are_one_row(rng, heads):
+    q = jnp.float32(rng.normal(size=(B, 1, 6, K)))
+    parts = [{n: jnp.float32(rng.normal(size=(B, length, heads, K))) for n in "kv"} for length in (L, 3, 1)]
+    first, second = (jnp.asarray(rng.random((B, 1, 1, length)) < 0.6) for length in (L, 3))
+    out = attend(q, **parts[0], mask=first, further=(parts[1], second), beside=parts[2])
+    k, v = (np.repeat(np.concatenate([part[n] for part in parts], axis=1), 6 // heads, axis=2) for n in "kv")
+    mask = np.concatenate([first, second, np.ones((B, 1, 1, 1), bool)], axis=-1)
+    np.testing.assert_allclose(out, reference(q, k, v, mask), atol=1e-5)
+
+
 def test_write_puts_tokens_where_they_belong():
     cache = {"k": jnp.zeros((2, B, L, H, K)), "v": jnp.zeros((2, B, L, H, K))}
     new = jax.tree.map(lambda leaf: jnp.ones((2, B, 1, H, K)), cache)

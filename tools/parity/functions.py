@@ -97,7 +97,7 @@ def _boxes(fixture: Fixture, case: str) -> Iterator[Compared]:
         if found := re.fullmatch(rf"({re.escape(case)}/step(\d+)_req(\d+))_changed", name):
             rule = constraints.chain(
                 constraints.prefer(locations, fixture.config["thresh"]),
-                constraints.forbid_before(int(found[3]), ids == EOS),
+                constraints.forbid_before(int(found[3]), EOS),
             )
             # their first step is 1: they count the start token
             yield from _step(found[1], rule, scores, int(found[2]) - 1)

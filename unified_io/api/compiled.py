@@ -13,7 +13,7 @@ from unified_io.generation.constraints import Constraint
 from unified_io.generation.decode import StepFn, Writing, begin, guided, write
 from unified_io.generation.sampling import Sampler
 from unified_io.loss import token_loss
-from unified_io.model import Encoded, Network, UnifiedIOConfig
+from unified_io.model import Encoded, UnifiedIOConfig
 from unified_io.nn import int8
 
 _LEAST_ROOM = 128  # tokens; below that the cache is small beside the weights
@@ -30,7 +30,7 @@ class Compiled:
 
     def __init__(self, config: UnifiedIOConfig):
         self._config = config
-        self._network = Network(config)
+        self._network = config.network()
         static = ("target", "length", "constraint", "beams", "length_penalty", "answers")
         self.generate = jax.jit(self._generate, static_argnames=static)
         self.begin = jax.jit(self._begin, static_argnames=("length", "room"))

@@ -3,6 +3,7 @@
 Everything enters by the modalities' own `preprocess` and leaves by their own `detokenize`, as in training.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,8 @@ from unified_io.model import UnifiedIOConfig
 from unified_io.vocab import PREFIXES
 
 Vocoder = Callable[[Float[np.ndarray, "frames mels"]], Float[np.ndarray, " samples"]]
-PROMPT = "text_inputs"
+PROMPT, BEFORE = "text_inputs", "dialog_inputs"
+DIALOG = "dialog"
 
 
 class Engine:
@@ -63,10 +65,17 @@ class Engine:
         return [modality.detokenize(row) for row in np.asarray(rendered)]
 
     def read(self, inputs: Mapping[str, Any], output: str | None = None) -> dict[str, Any]:
-        """Turns inputs by modality name into raw fields, the paradigm token of `output` in front of the prompt."""
+        """Turns inputs by modality name into raw fields, the paradigm token of `output` in front of the prompt.
+
+        A model that reads dialogs also takes `dialog`: {"messages": [{"role": "user" or "bot", "text": …}, …]} of what
+        was said before the prompt, and "system" if you like; see `modalities.connected.talk`.
+        """
         known = {m.name: m for m in self.config.inputs}
         fields = {}
         for name, value in inputs.items():
+            if name == DIALOG and self.reads_dialogs:
+                fields[BEFORE] = value if isinstance(value, str) else json.dumps(value)
+                continue
             if name not in known:
                 raise unknown("input or option", name, [*known, *OPTIONS])
             if value is not None:
@@ -75,6 +84,11 @@ class Engine:
         if output is not None and not prompt.startswith(PREFIXES):
             fields[PROMPT] = self.config.target(output).prefix + prompt
         return fields
+
+    @property
+    def reads_dialogs(self) -> bool:
+        """Whether the model is told earlier turns as turns; others read them in the prompt."""
+        return any(BEFORE in m.fields for m in self.config.inputs)
 
     def require(self, what: str, reads: Iterable[str], writes: str) -> None:
         """Raises unless the model reads and writes the modalities that `what` needs.

@@ -185,7 +185,7 @@ class Generating(Engine):
             (lay_out(config, fields), rows, np.uint32(options.seed), places),
             np.float32(options.guidance) if options.guidance else None,
             options.sampler(target.sampler),
-            options.allowed(getattr(target, "vocabulary", None)),
+            options.allowed(getattr(target, "vocabulary", None), target.end_token),
             length,
         )
 

@@ -8,14 +8,15 @@ import jax
 import numpy as np
 
 from unified_io.api.model import UnifiedIO
-from unified_io.convert import families, folders, stream
+from unified_io.connected_lm import ConnectedLMConfig
+from unified_io.convert import families, folders, stream, systems
 from unified_io.convert import vocoder as vocoders
 from unified_io.errors import CheckpointError, ConfigError
 from unified_io.model import UnifiedIOConfig
 from unified_io.nn import int8
 from unified_io.tokenizers.hifigan import HiFiGAN
 
-INT8, BACKBONE = "int8", "^(encoder|decoder)/"
+INT8, BACKBONE = "int8", r"^(encoder|decoder|language_model)/"
 
 
 def from_pretrained(
@@ -28,7 +29,7 @@ def from_pretrained(
     hub: bool = False,
     **options: Any,
 ) -> UnifiedIO:
-    """Loads a model that `save_pretrained` or a training job wrote, or a released one.
+    """Loads a model that `save_pretrained` or a training job wrote, or a released one; also LLaVA and InstructBLIP.
 
         model = UnifiedIO.from_pretrained("uio2-large", tokenizer="llama/tokenizer.model", targets=["text"])
 
@@ -50,7 +51,10 @@ def from_pretrained(
       ConfigError: An unknown modality or dtype.
     """
     held = "float32" if dtype == INT8 else dtype
-    loaded = folders.load(_folder(path, hub), dtype=held, allow_pickle=allow_pickle, **options)
+    folder = _folder(path, hub)
+    if (system := systems.load(folder)) is not None:
+        return _system(*system, dtype)
+    loaded = folders.load(folder, dtype=held, allow_pickle=allow_pickle, **options)
     if any(getattr(getattr(m, "vocabulary", None), "path", None) == "" for m in loaded.config.targets):
         print(
             f"no {families.TOKENIZER_FILE} beside the model: it can not read or write words until one is given"
@@ -58,6 +62,13 @@ def from_pretrained(
     speak = _vocoder(vocoder, loaded.config, allow_pickle) if vocoder else None
     params = int8.rounded(loaded.params, BACKBONE) if dtype == INT8 else loaded.params
     return UnifiedIO(loaded.config, params, speak, loaded.uninitialised, allow_random)
+
+
+def _system(config: ConnectedLMConfig, params: Any, dtype: str | None) -> UnifiedIO:
+    """A connected system; in int8 the matrices of its language model are."""
+    if dtype not in (None, "float32", INT8):
+        raise ConfigError(f"dtype {dtype!r} of a connected system; give 'float32' or {INT8!r}")
+    return UnifiedIO(config, int8.rounded(params, BACKBONE) if dtype == INT8 else params)
 
 
 def from_config(config: UnifiedIOConfig, *, seed: int = 0, allow_random: bool = False) -> UnifiedIO:

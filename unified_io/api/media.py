@@ -47,7 +47,9 @@ class Media(Generating, Scoring):
         return single, fields
 
     def read(self, inputs: Mapping[str, Any], output: str | None = None) -> dict[str, Any]:
-        """As `Engine.read`; a `video` is its last frame as the image, and those before it as image history."""
+        """As `Engine.read`; to a model without videos, it is its last frame as the image, earlier ones as history."""
+        if any(m.name == "video" for m in self.config.inputs):
+            return super().read(inputs, output)
         video = inputs.get("video")
         fields = super().read({name: value for name, value in inputs.items() if name != "video"}, output)
         return fields if video is None else fields | self._frames(video, inputs.get("image"))

@@ -42,7 +42,10 @@ class Options:
       rank: Of `generate`, with samples: scores each by what it is and the inputs it was made of; the best come first.
       beams: Width of a beam search, for what ends by itself (text); from 2 up nothing is drawn. Then `samples` are the
         best of them.
-      length_penalty: Of the beam search: 0 prefers short answers, 1 about the best mean log-probability a token.
+      length_penalty: Of the beam search: 0 prefers short answers, 1 about the best mean log-probability a token; below
+        0 shorter ones still.
+      min_length: Tokens of what ends by itself (text) at least.
+      no_repeat_ngram: So many tokens in a row are written once only; 0 is any number of times.
       guidance: Strength of classifier-free guidance away from `negative_prompt`; 0 is none. Takes twice the rows.
       negative_prompt: What guidance leads away from: a prompt that says nothing.
       constraint: Which tokens may come next: a form by name, one of `api.forms.FORMS`; one of `api.forms.GRAMMARS` with
@@ -67,6 +70,8 @@ class Options:
     rank: Rank | None = None
     beams: int = 1
     length_penalty: float = 0.0
+    min_length: int = 0
+    no_repeat_ngram: int = 0
     guidance: float = 0.0
     negative_prompt: str = ""
     constraint: Constraint | str | Mapping[str, Any] | None = None
@@ -81,9 +86,12 @@ class Options:
                 raise ConfigError(f"{name} {value!r} is not a whole number from 1 up")
         if not _whole(self.seed, 0) or self.seed >= MAX_SEED:
             raise ConfigError(f"seed {self.seed!r} is not a whole number from 0 to {MAX_SEED - 1}")
-        for name, least in (("guidance", 0), ("length_penalty", 0), ("repetition_penalty", 1)):
+        for name in ("min_length", "no_repeat_ngram"):
+            if not _whole(getattr(self, name), 0):
+                raise ConfigError(f"{name} {getattr(self, name)!r} is not a whole number from 0 up")
+        for name, least in (("guidance", 0), ("length_penalty", -math.inf), ("repetition_penalty", 1)):
             value = getattr(self, name)
-            if not (isinstance(value, numbers.Real) and least <= value < math.inf):
+            if not (isinstance(value, numbers.Real) and least <= value and math.isfinite(value)):
                 raise ConfigError(f"{name} {value!r} is not a number from {least} up")
         if not (
             self.constraint is None or isinstance(self.constraint, str | Mapping) or callable(self.constraint)
@@ -137,18 +145,20 @@ class Options:
         told = {name: getattr(self, name) for name in _DRAWING if getattr(self, name) is not None}
         return dataclasses.replace(default, **told)
 
-    def allowed(self, vocabulary: Vocabulary | None = None) -> Constraint | None:
-        """Returns the constraint with the repetition penalty in front; the same object for the same options.
+    def allowed(self, vocabulary: Vocabulary | None = None, end: int | None = None) -> Constraint | None:
+        """Returns the constraint behind what forbids repetition and an early end; the same object for the same options.
 
         Args:
           vocabulary: Of what is written, where that is text.
+          end: The token that ends what is written; None where it does not end by itself.
         """
         form = self.constraint
         if form is not None and not callable(form):
             form = forms.named(form, vocabulary)
-        if self.repetition_penalty == 1:
+        shortest = self.min_length if end is not None else 0
+        if (self.repetition_penalty, self.no_repeat_ngram, shortest) == (1, 0, 0):
             return form
-        return _penalised(form, float(self.repetition_penalty))
+        return _kept(form, float(self.repetition_penalty), self.no_repeat_ngram, shortest, end)
 
 
 OPTIONS = tuple(field.name for field in dataclasses.fields(Options))
@@ -165,9 +175,15 @@ def running(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=64)
-def _penalised(constraint: Constraint | None, penalty: float) -> Constraint:
-    repetition = constraints.repetition(penalty)
-    return repetition if constraint is None else constraints.chain(repetition, constraint)
+def _kept(
+    constraint: Constraint | None, penalty: float, ngram: int, shortest: int, end: int | None
+) -> Constraint:
+    parts = [constraints.repetition(penalty)] if penalty != 1 else []
+    if ngram:
+        parts.append(constraints.no_repeat(ngram))
+    if shortest:
+        parts.append(constraints.forbid_before(shortest, end))
+    return constraints.chain(*parts, *([constraint] if constraint else []))
 
 
 def _whole(value: Any, least: int) -> bool:

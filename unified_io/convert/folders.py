@@ -14,7 +14,7 @@ import numpy as np
 from unified_io import pytree
 from unified_io.convert import families, stores, stream, writers
 from unified_io.errors import CheckpointError, unknown
-from unified_io.model import Network, UnifiedIOConfig, blank_batch
+from unified_io.model import UnifiedIOConfig, blank_batch
 
 DTYPES = ("float32", "bfloat16", "mixed")
 # Frozen feature encoders and tokenizers stay exact: a code is the nearest of many.
@@ -122,7 +122,7 @@ def random_params(config: UnifiedIOConfig, *, seed: int = 0, given: Any = None) 
     have = pytree.named_leaves(given or {})
 
     def draw(key):
-        drawn = nn.meta.unbox(Network(config).init(key, blank_batch(config))["params"])
+        drawn = nn.meta.unbox(config.network().init(key, blank_batch(config))["params"])
         return {name: leaf for name, leaf in pytree.named_leaves(drawn).items() if name not in have}
 
     return pytree.nested({**have, **jax.jit(draw)(jax.random.key(seed))})

@@ -83,10 +83,14 @@ def assemble(
         row = (where.group, where.row)
         encoder.segment_ids[row][where.encoder] = where.segment
         example_ids[row][where.decoder] = where.segment
-        start = where.encoder.start
+        start, order = where.encoder.start, [np.zeros(0, np.int32)]
         for m in _present(inputs, where.inputs):
-            _, columns = encoder.put(m, where, where.inputs[m.name], start, example["inputs"][m.name])
+            features = example["inputs"][m.name]
+            real, columns = encoder.put(m, where, where.inputs[m.name], start, features)
+            order.append(m.order(features)[real // m.slot_size])
             start = columns.stop
+        slots = encoder.slots[row][where.encoder]
+        slots[:] = slots[np.argsort(np.concatenate(order), kind="stable")]
         start = where.decoder.start
         for m in _present(targets, where.targets):
             items, features = where.targets[m.name], example["targets"][m.name]

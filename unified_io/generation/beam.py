@@ -72,7 +72,8 @@ def beam_search(
       length: Tokens to produce at most; exactly as many where `eos_id` is None, as the released JAX code does.
       eos_id: The token that ends an answer.
       start_id: The token given to the first step.
-      length_penalty: 0 prefers short answers, 1 about those with the best mean log-probability a token.
+      length_penalty: 0 prefers short answers, 1 about those with the best mean log-probability a token; below 0 it
+        prefers short ones still more, as published captioners do.
       constraint: Which tokens are allowed, see `constraints`. What it takes off a logit it takes off the score too.
       reorder: How the state follows the beams that are kept. A state whose rows are on another axis, or part of
         which is the same for all beams of a row, wants its own: `functools.partial(take_rows, axis=1)`.
@@ -88,15 +89,16 @@ def beam_search(
     """
     if beams < 1:
         raise ConfigError(f"a search needs beams, got {beams}; 1 is greedy decoding")
-    if not 0 <= length_penalty < math.inf:
-        raise ConfigError(f"length_penalty {length_penalty} is not a number from 0 up")
+    if not math.isfinite(length_penalty):
+        raise ConfigError(f"length_penalty {length_penalty} is not a number")
     first_rows = beams * jnp.arange(batch_size)[:, None]
 
     def normalised(live: _Answers, size: int | Array) -> _Answers:
         return live._replace(scores=live.scores / ((5 + size) / 6) ** length_penalty)
 
     def running(loop: _Loop) -> Array:
-        reachable = normalised(loop.live, length).scores[:, 0]
+        # Scores are negative: what is still to come is best at one end or the other.
+        reachable = normalised(loop.live, length if length_penalty >= 0 else loop.index + 1).scores[:, 0]
         return (loop.index < length) & jnp.any(reachable > loop.finished.scores[:, -1])
 
     def step(loop: _Loop) -> _Loop:

@@ -42,12 +42,11 @@ def below(limit: int) -> Constraint:
     return apply
 
 
-def forbid_before(step: int, ids: Bool[np.ndarray, " V"]) -> Constraint:
-    """Forbids ids until `step`, e.g. EOS before 1: at least one token."""
-    ids = _mask(ids, 1)
+def forbid_before(step: int, id: int) -> Constraint:
+    """Forbids one id until `step`, e.g. EOS before 10: at least ten tokens."""
 
     def apply(logits, index, tokens):
-        return jnp.where(ids[None] & (index < step), -jnp.inf, logits)
+        return jnp.where((jnp.arange(logits.shape[-1]) == id)[None] & (index < step), -jnp.inf, logits)
 
     return apply
 
@@ -148,6 +147,30 @@ def repetition(penalty: float, last_only: bool = False) -> Constraint:
         ids = jnp.where(done, tokens, size)  # what is not written yet falls outside, and is dropped
         written = jnp.zeros(logits.shape, bool).at[jnp.arange(rows)[:, None], ids].set(True, mode="drop")
         return jnp.where(written, jnp.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+    return apply
+
+
+def no_repeat(size: int) -> Constraint:
+    """Forbids a token that would end a run of `size` tokens which a row has written before; 1 forbids all repetition.
+
+    Raises:
+      ConfigError: A run has no token.
+    """
+    if size < 1:
+        raise ConfigError(f"runs of {size} tokens can not repeat; give 1 or more")
+
+    def apply(logits, index, tokens):
+        rows, length = tokens.shape
+        places = jnp.arange(length)
+        last = tokens[:, jnp.clip(index - size + 1 + jnp.arange(size - 1), 0, length - 1)]
+        same = jnp.ones(tokens.shape, bool)
+        for offset in range(size - 1):
+            same &= jnp.roll(tokens, -offset, axis=1) == last[:, offset, None]
+        ends = jnp.roll(tokens, 1 - size, axis=1)
+        ids = jnp.where(same & (places + size - 1 < index)[None], ends, logits.shape[1])
+        repeated = jnp.zeros(logits.shape, bool).at[jnp.arange(rows)[:, None], ids].set(True, mode="drop")
+        return jnp.where(repeated, -jnp.inf, logits)
 
     return apply
 

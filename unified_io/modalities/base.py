@@ -48,6 +48,12 @@ FIELDS: dict[str, Field] = {
         (None, None), "bool", "bins of the target that the encoder is not shown; empty means none"
     ),
     "audio_history_inputs": Field((None, None, None), "float32", "earlier segments [n, frames, mels]"),
+    "video_inputs": Field((None, None, None, 3), "float32", "frames [n, h, w, 3] in [0, 1]"),
+    "point_cloud_inputs": Field((None, 3), "float32", "points (x, y, z), any unit"),
+    "imu_inputs": Field((None, 6), "float32", "acceleration and rotation [n, 6], 200 steps a second"),
+    "dialog_inputs": Field(
+        (), "string", "what was said before, JSON as `modalities.connected.talk` reads it"
+    ),
     "action_inputs": Field((None, 3), "float32", "pen points (y, x, pen) in [0, 1]"),
     "action_targets": Field((None, 3), "float32", "pen points (y, x, pen) in [0, 1] to draw"),
 }
@@ -127,6 +133,10 @@ class Modality:
     def slots(self, features: Features) -> np.ndarray:
         """Which places hold real tokens: bool [items, slot_size]."""
         return np.ones((len(next(iter(features.values()))), self.slot_size), bool)
+
+    def order(self, features: Features) -> np.ndarray:
+        """Sorts the items of an example in its row, across modalities: int [items]; where equal, as configured."""
+        return np.zeros(len(next(iter(features.values()))), np.int32)
 
     def num_tokens(self, features: Features) -> int:
         """What this example costs in a row."""

@@ -1,7 +1,7 @@
 """Attention: one function over heads, `attend`, and one module around it. Masks and angles are given."""
 
 import math
-from functools import partial
+from functools import partial, reduce
 
 import flax.linen as nn
 import jax
@@ -14,35 +14,39 @@ from jaxtyping import Array, Bool, Float, Int
 from unified_io import errors
 from unified_io.nn import masks, rope
 from unified_io.nn.dense import FAN_IN_NORMAL, Dense
+from unified_io.nn.lora import LoRA
 from unified_io.nn.norm import RMSNorm
 from unified_io.nn.parameter import parameter
 
 IMPLEMENTATIONS = ("xla", "chunked")
 MAX_LOGIT_SCALE = math.log(100.0)
 
-KV = dict[str, Float[Array, "... _ H K"]]
+KV = dict[str, Float[Array, "... _ G K"]]
+Masked = tuple[KV, Bool[Array, "#B #H #Q _"]]
 
 
 def attend(
     q: Float[Array, "B Q H K"],
-    k: Float[Array, "B L H K"],
-    v: Float[Array, "B L H K"],
+    k: Float[Array, "B L G K"],
+    v: Float[Array, "B L G K"],
     *,
     mask: Bool[Array, "#B #H #Q #L"] | None = None,
     bias: Float[Array, "#B #H #Q #L"] | None = None,
     scale: float | None = None,
     beside: KV | None = None,
+    further: Masked | None = None,
     impl: str = "xla",
     chunk: int = 512,
 ) -> Float[Array, "B Q H K"]:
     """Returns the average of the values, weighted by softmax(q k * scale + bias).
 
     Where `mask` is False -1e10 is added. Logits and softmax are float32, or float64 where `q` is; weights get the
-    dtype of `v`.
+    dtype of `v`. With fewer heads of keys than of queries, H / G queries in a row share one.
 
     Args:
       scale: 1 / sqrt(K) unless told.
       beside: Further keys and values, seen by all queries: a cache need not be copied for the token at hand.
+      further: Those of a second cache, with its mask: nor need two be copied into one.
       impl: "xla" holds all logits at once; "chunked" goes over the keys `chunk` at a time and recomputes
         on the way back, for rows of some thousand tokens.
 
@@ -50,24 +54,54 @@ def attend(
       ConfigError: `impl` is unknown.
     """
     q = q * jnp.asarray(q.shape[-1] ** -0.5 if scale is None else scale, q.dtype)
-    if impl == "xla" or beside is not None:
-        wide = np.promote_types(q.dtype, np.float32)
-        logits = jnp.einsum("bqhd,bkhd->bhqk", q, k, preferred_element_type=wide)
+    if k.shape[2] != q.shape[2]:
+        return _attend_grouped(q, k, v, mask, bias, beside, further, impl=impl, chunk=chunk)
+    if impl == "xla" or beside is not None or further is not None:
+        parts: list[tuple[KV, Array | None]] = [({"k": k, "v": v}, mask)]
+        parts += [] if further is None else [further]
+        parts += [] if beside is None else [(beside, None)]
+        logits = [_logits(q, kv["k"], seen) for kv, seen in parts]
         if bias is not None:
-            logits = logits + bias
-        if mask is not None:
-            logits = logits + masks.to_bias(mask)
-        if beside is not None:
-            own = jnp.einsum("bqhd,bkhd->bhqk", q, beside["k"], preferred_element_type=wide)
-            logits = jnp.concatenate([logits, own], axis=-1)
-        weights = jax.nn.softmax(logits, axis=-1).astype(v.dtype)
-        average = jnp.einsum("bhqk,bkhd->bqhd", weights[..., : v.shape[1]], v)
-        if beside is None:
-            return average
-        return average + jnp.einsum("bhqk,bkhd->bqhd", weights[..., v.shape[1] :], beside["v"])
+            logits[0] = logits[0] + bias
+        weights = jax.nn.softmax(jnp.concatenate(logits, axis=-1), axis=-1).astype(v.dtype)
+        ends = np.cumsum([kv["v"].shape[1] for kv, _ in parts])
+        shares = jnp.split(weights, ends[:-1], axis=-1)
+        averages = [
+            jnp.einsum("bhqk,bkhd->bqhd", share, kv["v"])
+            for share, (kv, _) in zip(shares, parts, strict=True)
+        ]
+        return reduce(jnp.add, averages)
     if impl == "chunked":
         return _attend_chunked(q, k, v, mask, bias, chunk)
     raise errors.unknown("attention implementation", impl, IMPLEMENTATIONS)
+
+
+def _logits(q, k, mask):
+    logits = jnp.einsum("bqhd,bkhd->bhqk", q, k, preferred_element_type=np.promote_types(q.dtype, np.float32))
+    return logits if mask is None else logits + masks.to_bias(mask)
+
+
+def _attend_grouped(q, k, v, mask, bias, beside, further, **how):
+    """Lays the queries that share a head of keys side by side, as if they were further tokens."""
+    batch, queries, heads, size = q.shape
+    groups = k.shape[2]
+    shared = heads // groups
+
+    def fold(x):
+        """Brings a mask or bias of heads into the shape of groups, each with queries * shared tokens."""
+        if x is None:
+            return None
+        own = (groups, shared) if x.shape[1] > 1 else (1, 1)
+        x = x.reshape(x.shape[0], *own, *x.shape[2:]).swapaxes(2, 3)
+        x = jnp.broadcast_to(x, (*x.shape[:2], queries, shared, x.shape[-1]))
+        return x.reshape(*x.shape[:2], queries * shared, x.shape[-1])
+
+    q = q.reshape(batch, queries, groups, shared, size).swapaxes(2, 3)
+    q = q.reshape(batch, queries * shared, groups, size)
+    how |= {"beside": beside, "further": None if further is None else (further[0], fold(further[1]))}
+    out = attend(q, k, v, mask=fold(mask), bias=fold(bias), scale=1.0, **how)
+    out = out.reshape(batch, queries, shared, groups, size).swapaxes(2, 3)
+    return out.reshape(batch, queries, heads, size)
 
 
 def _attend_chunked(q, k, v, mask, bias, chunk):
@@ -140,6 +174,7 @@ class Attention(nn.Module):
 
     Attributes:
       width: Numbers a token on the way out.
+      num_kv_heads: Heads of keys and values, where several heads of queries share one; else as many.
       qk_norm: RMS norm over each head of queries and keys; one scale for all heads.
       scaled_cosine: Cosine of queries and keys times a learned factor a head (at most 100), instead of the
         scaled dot product.
@@ -156,13 +191,17 @@ class Attention(nn.Module):
     impl: str = "xla"
     kernel_init: Initializer = FAN_IN_NORMAL
     dtype: DTypeLike = jnp.float32
+    num_kv_heads: int | None = None
+    lora: LoRA | None = None
 
     def setup(self):
-        dense = partial(Dense, use_bias=self.use_bias, kernel_init=self.kernel_init, dtype=self.dtype)
-        joined = self.num_heads * self.head_dim
-        self.query = dense(joined, ("embed", "joined_kv"))
-        self.key = dense(joined, ("embed", "joined_kv"))
-        self.value = dense(joined, ("embed", "joined_kv"))
+        dense = partial(
+            Dense, use_bias=self.use_bias, kernel_init=self.kernel_init, dtype=self.dtype, lora=self.lora
+        )
+        kv_heads = self.num_heads if self.num_kv_heads is None else self.num_kv_heads
+        self.query = dense(self.num_heads * self.head_dim, ("embed", "joined_kv"))
+        self.key = dense(kv_heads * self.head_dim, ("embed", "joined_kv"))
+        self.value = dense(kv_heads * self.head_dim, ("embed", "joined_kv"))
         self.out = dense(self.width, ("joined_kv", "embed"))
         if self.qk_norm:
             self.query_norm = RMSNorm(axis="kv", dtype=self.dtype)
@@ -183,14 +222,21 @@ class Attention(nn.Module):
         deterministic: bool = True,
     ) -> Float[Array, "B Q W"]:
         """Attends from `x` to `context`, or to `x` itself (then `angles` serve both)."""
-        kv = self.keys_values(x, angles) if context is None else self.keys_values(context, context_angles)
-        return self.read(self.queries(x, angles), kv, mask=mask, deterministic=deterministic)
+        if context is None:
+            context, context_angles = x, angles
+        kv = self.keys_values(context, context_angles, deterministic=deterministic)
+        q = self.queries(x, angles, deterministic=deterministic)
+        return self.read(q, kv, mask=mask, deterministic=deterministic)
 
     def queries(
-        self, x: Float[Array, "B Q D"], angles: Float[Array, "#B Q half"] | None = None
+        self,
+        x: Float[Array, "B Q D"],
+        angles: Float[Array, "#B Q half"] | None = None,
+        *,
+        deterministic: bool = True,
     ) -> Float[Array, "B Q H K"]:
         """Projected, normed and rotated queries; with scaled cosine they carry the learned factor."""
-        q = self._split(self.query(x))
+        q = self._split(self.query(x, deterministic=deterministic))
         if self.qk_norm:
             q = self.query_norm(q)
         if self.scaled_cosine:
@@ -199,15 +245,20 @@ class Attention(nn.Module):
         return q if angles is None else rope.rotate(q, angles)
 
     def keys_values(
-        self, context: Float[Array, "B L C"], angles: Float[Array, "#B L half"] | None = None
+        self,
+        context: Float[Array, "B L C"],
+        angles: Float[Array, "#B L half"] | None = None,
+        *,
+        deterministic: bool = True,
     ) -> KV:
         """Keys (normed, rotated) and values `{"k", "v"}` of a context: what a cache holds."""
-        k = self._split(self.key(context))
+        k = self._split(self.key(context, deterministic=deterministic))
         if self.qk_norm:
             k = self.key_norm(k)
         if self.scaled_cosine:
             k = _unit(k)
-        return {"k": k if angles is None else rope.rotate(k, angles), "v": self._split(self.value(context))}
+        v = self._split(self.value(context, deterministic=deterministic))
+        return {"k": k if angles is None else rope.rotate(k, angles), "v": v}
 
     def read(
         self,
@@ -216,17 +267,18 @@ class Attention(nn.Module):
         *,
         mask: Bool[Array, "#B #H #Q #L"] | None = None,
         beside: KV | None = None,
+        further: Masked | None = None,
         deterministic: bool = True,
     ) -> Float[Array, "B Q W"]:
-        """Attends and projects out; see `attend` for `beside`, which knows no dropout."""
+        """Attends and projects out; see `attend` for `beside` and `further`, which know no dropout."""
         # One dropped weight a key and head, the same for all queries, is a dropped value.
         v = self.dropout(kv["v"], deterministic=deterministic)
         scale = 1.0 if self.scaled_cosine else None
-        heads = attend(q, kv["k"], v, mask=mask, scale=scale, beside=beside, impl=self.impl)
-        return self.out(heads.reshape(*heads.shape[:2], -1))
+        heads = attend(q, kv["k"], v, mask=mask, scale=scale, beside=beside, further=further, impl=self.impl)
+        return self.out(heads.reshape(*heads.shape[:2], -1), deterministic=deterministic)
 
     def _split(self, x: Float[Array, "B L HK"]) -> Float[Array, "B L H K"]:
-        return x.reshape(*x.shape[:2], self.num_heads, self.head_dim)
+        return x.reshape(*x.shape[:2], -1, self.head_dim)
 
 
 def _unit(x: Float[Array, "*B K"]) -> Float[Array, "*B K"]:

@@ -1,22 +1,24 @@
-"""Weights held in eight bits: a whole number a weight and one scale a column of a matrix. For inference only."""
+"""Weights held in eight bits: a whole number a weight and one scale a column of a matrix."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int8
 
+from unified_io.nn.held import Held, variables
 from unified_io.pytree import named_leaves, nested
 
-SCALES = "scales"
+__all__ = ["Rounded", "rounded", "variables"]
+
 _LARGEST = 127
 
 
 @struct.dataclass
-class Rounded:
+class Rounded(Held):
     """A matrix in eight bits: `values * scale`, each value within half a scale of what it was.
 
     Attributes:
@@ -34,6 +36,13 @@ class Rounded:
         steps = kernel / jnp.where(scale > 0, scale, 1.0)[..., None, :]
         return cls(jnp.round(steps).astype(jnp.int8), scale)
 
+    def times(self, x: Float[Array, "N C"], dtype: DTypeLike) -> Float[Array, "N D"]:
+        product = x.astype(dtype) @ self.values.astype(dtype)
+        return product * jax.lax.stop_gradient(self.scale).astype(dtype)
+
+    def kernel(self, rows: int) -> Float[Array, "*layers C D"]:
+        return self.values * self.scale[..., None, :]
+
 
 def rounded(params: Any, which: str) -> Any:
     """Returns parameters with every kernel rounded whose name the pattern `which` is found in."""
@@ -44,16 +53,3 @@ def rounded(params: Any, which: str) -> Any:
             for name, leaf in named_leaves(params).items()
         }
     )
-
-
-def variables(params: Any) -> dict[str, Any]:
-    """Returns parameters, some of them rounded, as modules take them: scales in a collection of their own."""
-    is_rounded: Callable[[Any], bool] = lambda leaf: isinstance(leaf, Rounded)  # noqa: E731
-    paths, _ = jax.tree_util.tree_flatten_with_path(params, is_leaf=is_rounded)
-    scales = {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf.scale
-        for path, leaf in paths
-        if is_rounded(leaf)
-    }
-    values = jax.tree.map(lambda leaf: leaf.values if is_rounded(leaf) else leaf, params, is_leaf=is_rounded)
-    return {"params": values, SCALES: nested(scales)} if scales else {"params": values}

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from unified_io import errors
 from unified_io.nn.dense import FAN_IN_TRUNCATED, Dense
+from unified_io.nn.lora import LoRA
 
 ACTIVATIONS: dict[str, Callable] = {
     "gelu": partial(jax.nn.gelu, approximate=False),
@@ -38,14 +39,16 @@ class GatedMlp(nn.Module):
     hidden_dim: int
     dropout_rate: float = 0.0
     dtype: DTypeLike = jnp.float32
+    lora: LoRA | None = None
 
     @nn.compact
     def __call__(self, x: Float[Array, "*B L D"], *, deterministic: bool = True) -> Float[Array, "*B L D"]:
-        gate = Dense(self.hidden_dim, ("embed", "mlp"), dtype=self.dtype, name="wi_0")(x)
-        value = Dense(self.hidden_dim, ("embed", "mlp"), dtype=self.dtype, name="wi_1")(x)
+        dense = partial(Dense, dtype=self.dtype, lora=self.lora)
+        gate = dense(self.hidden_dim, ("embed", "mlp"), name="wi_0")(x, deterministic=deterministic)
+        value = dense(self.hidden_dim, ("embed", "mlp"), name="wi_1")(x, deterministic=deterministic)
         hidden = jax.nn.silu(gate) * value
         hidden = nn.Dropout(self.dropout_rate, broadcast_dims=(-2,))(hidden, deterministic=deterministic)
-        return Dense(x.shape[-1], ("mlp", "embed"), dtype=self.dtype, name="wo")(hidden)
+        return dense(x.shape[-1], ("mlp", "embed"), name="wo")(hidden, deterministic=deterministic)
 
 
 class Mlp(nn.Module):

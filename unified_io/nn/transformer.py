@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 from unified_io import errors
 from unified_io.nn import attention
 from unified_io.nn.attention import KV, Attention
-from unified_io.nn.int8 import SCALES
+from unified_io.nn.held import HELD
 from unified_io.nn.mlp import GatedMlp
 from unified_io.nn.norm import RMSNorm
 
@@ -203,7 +203,7 @@ def stack(
     if scanned:
         run = nn.scan(
             body,
-            variable_axes={"params": 0, SCALES: 0},
+            variable_axes={"params": 0, HELD: 0},
             split_rngs={"params": True, "dropout": True},
             length=num_layers,
             metadata_params={nn.PARTITION_NAME: "layers"},

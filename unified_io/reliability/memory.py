@@ -14,7 +14,7 @@ from unified_io import flops, pytree
 from unified_io.data.batch import assemble
 from unified_io.data.packing import plan
 from unified_io.loss import total_loss
-from unified_io.model import Network, UnifiedIOConfig, parameter_shapes
+from unified_io.model import UnifiedIOConfig, parameter_shapes
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
 from unified_io.train.job import TrainJob
@@ -80,8 +80,8 @@ def activations(job: TrainJob) -> dict[str, int]:
         return dict(found)
     plain = dataclasses.replace(job.model, backbone=dataclasses.replace(backbone, remat="none"))
     every = _residuals(plain, batch)
-    layers = {"encoder": backbone.num_encoder_layers, "decoder": backbone.num_decoder_layers}
-    return {**found, "working": max((every[side] - found[side]) // n for side, n in layers.items())}
+    layers = job.model.stacks.items()
+    return {**found, "working": max((every[side] - found[side]) // n for side, n in layers)}
 
 
 def traffic(sizes: dict[str, int], microbatches: int) -> int:
@@ -115,7 +115,7 @@ def _on_device(boxed: Any, mesh: Any) -> dict[str, int]:
 
 
 def _residuals(model: UnifiedIOConfig, batch: Any) -> Counter[str]:
-    network, params = Network(model), nn.unbox(parameter_shapes(model))
+    network, params = model.network(), nn.unbox(parameter_shapes(model))
 
     def backward(params: Any, batch: Any) -> Any:
         return jax.vjp(lambda params: total_loss(network.apply({"params": params}, batch))[0], params)[1]

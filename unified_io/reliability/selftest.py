@@ -20,7 +20,7 @@ from unified_io.data.packing import measure, one_per_row, plan
 from unified_io.errors import CheckpointError
 from unified_io.loss import total_loss
 from unified_io.modalities.text import TextInput, TextTarget
-from unified_io.model import Network, UnifiedIOConfig, blank_batch
+from unified_io.model import UnifiedIOConfig, blank_batch
 from unified_io.reliability.finding import Finding, guarded
 
 _TEXT = vocab.Vocabulary(None, 0, vocab.Vocabulary.least_size(0))
@@ -50,7 +50,7 @@ def run() -> list[Finding]:
 def _model(name: str) -> Finding:
     rng = np.random.default_rng(0)
     examples = [_example(rng, *lengths) for lengths in ((5, 3), (7, 2), (4, 6))]
-    params = nn.unbox(Network(_MODEL).init(jax.random.key(0), blank_batch(_MODEL))["params"])
+    params = nn.unbox(_MODEL.network().init(jax.random.key(0), blank_batch(_MODEL))["params"])
     results = []
     for lay, rows in ((plan, 2), (one_per_row, 3)):
         (loss, tokens), grads = _step(params, _batch(examples, lay, rows))
@@ -82,7 +82,7 @@ def _batch(examples: Sequence[Any], lay: Callable[..., Any], rows: int) -> dict[
 
 def _step(params: Any, batch: Any) -> Any:
     def loss(params: Any) -> Any:
-        total, metrics = total_loss(Network(_MODEL).apply({"params": params}, batch))
+        total, metrics = total_loss(_MODEL.network().apply({"params": params}, batch))
         return total, metrics["text/tokens"]
 
     step = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=_FAST)

@@ -4,6 +4,7 @@ What can not be kept is refused and not left out in silence. Source: the API ref
 """
 
 import contextlib
+import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -23,7 +24,9 @@ from unified_io.serve.outputs import encoded, png, wav
 
 ROLES = ("system", "developer", "user", "assistant")
 _SAMPLING = {"temperature": "temperature", "top_p": "top_p", "seed": "seed"}
+_SYSTEM = ("system", "developer")
 _MOST_PICTURES = 8
+_SLOT = re.compile("<(image|audio|video|point_cloud|imu)>")
 _RESPONSES = {"wav": "audio/wav", "pcm": "audio/pcm"}
 # Entries that would change the answer; the rest is taken and means nothing here.
 _REFUSED = ("tools", "functions", "logprobs", "logit_bias", "stop", "modalities", "audio")
@@ -43,7 +46,9 @@ async def chat(asking: Asking, body: Body) -> Response:
             raise BadBody(f"{name!r} means nothing to this model; leave it out")
     if body.get("n", int, 1) != 1:
         raise BadBody("one choice a request; ask again with another seed")
-    inputs = await run_in_threadpool(_conversation, body.get("messages", list), asking.limits)
+    inputs = await run_in_threadpool(
+        _conversation, body.get("messages", list), asking.limits, asking.model.reads_dialogs
+    )
     options = {ours: body.get(theirs, (int, float), None) for theirs, ours in _SAMPLING.items()}
     options["max_length"] = body.get("max_completion_tokens", int, None) or body.get("max_tokens", int, None)
     options["constraint"] = _form(body.get("response_format", dict, {}))
@@ -129,9 +134,13 @@ def _finish(partial: Any) -> str:
     return "length" if partial.tokens >= partial.of else "stop"
 
 
-def _conversation(messages: list[Any], limits: Limits) -> dict[str, Any]:
-    """Turns messages into inputs: the last words with what was said before, the last picture and sound."""
-    inputs: dict[str, Any] = {}
+def _conversation(messages: list[Any], limits: Limits, dialogs: bool) -> dict[str, Any]:
+    """Turns messages into inputs.
+
+    To a model that reads dialogs they are turns, with every picture and sound in its place among the words; to others
+    the last words with what was said before, the last picture and the last sound.
+    """
+    media: dict[str, list[Any]] = {"image": [], "audio": []}
     turns: list[tuple[str, str]] = []
     for message in messages:
         if not isinstance(message, dict) or message.get("role") not in ROLES:
@@ -144,11 +153,13 @@ def _conversation(messages: list[Any], limits: Limits) -> dict[str, Any]:
         for part in parts if isinstance(parts, list) else [parts]:
             match part:
                 case {"type": "text", "text": str(text)}:
-                    words.append(text)
+                    words.append(_SLOT.sub(r"< \1>", text) if dialogs else text)
                 case {"type": "image_url", "image_url": {"url": str(uri)}}:
-                    inputs["image"] = decode_uri(uri, limits)
+                    media["image"].append(decode_uri(uri, limits))
+                    words += ["<image>"] * dialogs
                 case {"type": "input_audio", "input_audio": {"data": str(data), "format": str(kind)}}:
-                    inputs["audio"] = decode_base64(data, f"audio/{kind}", limits)
+                    media["audio"].append(decode_base64(data, f"audio/{kind}", limits))
+                    words += ["<audio>"] * dialogs
                 case _:
                     raise BadBody(
                         f"a part of a message is {str(part)[:60]!r}; want text, image_url or input_audio"
@@ -158,5 +169,17 @@ def _conversation(messages: list[Any], limits: Limits) -> dict[str, Any]:
         raise BadBody("the last message is to be the user's")
     *before, (_, instruction) = [turn for turn in turns[:-1] if turn[1]] + turns[-1:]
     context = "\n".join(f"{role}: {text}" for role, text in before)
-    inputs["text"] = check_text(f"{instruction} earlier: {context}" if context else instruction, limits)
-    return inputs
+    check_text(instruction + context, limits)
+    if dialogs:
+        system = " ".join(text for role, text in before if role in _SYSTEM)
+        said = [
+            {"role": {"assistant": "bot"}.get(role, role), "text": text}
+            for role, text in before
+            if role not in _SYSTEM
+        ]
+        dialog = {"messages": said} | ({"system": system} if system else {})
+        return {"text": instruction, "dialog": dialog} | {
+            kind: found for kind, found in media.items() if found
+        }
+    inputs = {kind: found[-1] for kind, found in media.items() if found}
+    return inputs | {"text": f"{instruction} earlier: {context}" if context else instruction}

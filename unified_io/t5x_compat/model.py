@@ -47,7 +47,7 @@ class T5XModel:
     @functools.cached_property
     def module(self) -> Network:
         """The network."""
-        return Network(self.config)
+        return self.config.network()
 
     @functools.cached_property
     def optimizer_def(self) -> OptimizerDef | None:

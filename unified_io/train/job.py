@@ -19,8 +19,7 @@ from unified_io.convert import families, folders
 from unified_io.data.budgets import Budgets
 from unified_io.data.packer import Packer
 from unified_io.errors import ConfigError
-from unified_io.modalities.base import FIELDS
-from unified_io.model import Network, UnifiedIOConfig, blank_batch, parameter_shapes
+from unified_io.model import UnifiedIOConfig, blank_batch, parameter_shapes
 from unified_io.preprocess.denoisers.objective import Objective
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
@@ -164,7 +163,7 @@ class TrainJob:
                 raise ConfigError(f"target_weights has {weight} for {name}; give 0 or more")
         configuration.to_json(self.model)  # else the trained model could not be saved
         modalities = (*self.model.inputs, *self.model.targets)
-        texts = {key: "a" for m in modalities for key in m.fields if FIELDS[key].dtype == "string"}
+        texts = {key: "a" for m in modalities for key in m.fields if key in ("text_inputs", "text_targets")}
         for m in modalities:
             m.preprocess(texts, seed=self.seed, training=False)  # reads the tokenizers
         check_writable(self.model_dir)
@@ -261,7 +260,7 @@ class TrainJob:
         mixture.check_files(self.bind(), "train")
 
     def _initial_state(self, mesh, optimizer, given: Mapping[str, Any]) -> TrainState:
-        model = Network(self.model)
+        model = self.model.network()
 
         def init(rng):
             params = model.init(rng, blank_batch(self.model))["params"]

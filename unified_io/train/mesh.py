@@ -28,7 +28,7 @@ RULES: tuple[tuple[str, MeshAxes], ...] = (
     ("heads", "model"),
     ("joined_kv", "model"),
     ("image_patch", "model"),
-    *((name, None) for name in ("kv", "length", "layers", "stack", "mlp_activations")),
+    *((name, None) for name in ("kv", "length", "layers", "stack", "mlp_activations", "rank")),
     *((name, None) for name in ("relpos_buckets", "abspos_buckets", "modality_embedding")),
     *((name, None) for name in ("axis_0", "axis_1", "axis_2", "axis_3")),
 )

@@ -84,7 +84,8 @@ class OptimizerConfig:
       weight_decay: AdamW multiplies it by the learning rate; Adafactor does not, as T5X.
       no_decay: Patterns of parameters without weight decay, besides all of fewer than two axes.
       clip_norm: Largest norm of the gradient over all parameters that move; None for no limit.
-      frozen: Patterns of parameters that never move and have no optimizer state.
+      trained: Patterns of the parameters that move at all; nothing means all.
+      frozen: Patterns of parameters, among those, that never move. What does not move has no optimizer state.
       groups: Parameters with a learning rate or weight decay of their own; the first whose pattern matches counts.
       spikes: Which losses are so high that the step is skipped; None for none.
     """
@@ -100,6 +101,7 @@ class OptimizerConfig:
     weight_decay: float = 0.0
     no_decay: tuple[str, ...] = ("embedding$", "(bias|scale)$")
     clip_norm: float | None = 1.0
+    trained: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
     groups: tuple[ParameterGroup, ...] = ()
     spikes: SpikeConfig | None = None
@@ -160,13 +162,15 @@ def build(config: OptimizerConfig, params_shape: Any) -> optax.GradientTransform
       params_shape: The parameter tree, as arrays or shapes.
 
     Raises:
-      ConfigError: For an unknown optimizer or factor, or a pattern of `frozen` or `groups` that matches no parameter.
+      ConfigError: For an unknown optimizer or factor, or a pattern of `trained`, `frozen` or `groups` that matches no
+        parameter.
     """
     builders = {"adamw": _adamw, "adafactor": _adafactor, "muon": _muon}
     if config.name not in builders:
         raise errors.unknown("optimizer", config.name, builders)
     names = pytree.named_leaves(params_shape)
     for kind, pattern in [
+        *(("trained", pattern) for pattern in config.trained),
         *(("frozen", pattern) for pattern in config.frozen),
         *(("group", group.pattern) for group in config.groups),
     ]:
@@ -192,7 +196,7 @@ def build(config: OptimizerConfig, params_shape: Any) -> optax.GradientTransform
             ),
         )
     optimizer = guard(inner, rate, config.clip_norm, config.spikes)
-    if not config.frozen:
+    if not config.frozen and not config.trained:
         return optimizer
     labels = pytree.map_named(
         lambda name, _: "trained" if is_trained(config, name) else "frozen", params_shape
@@ -202,7 +206,7 @@ def build(config: OptimizerConfig, params_shape: Any) -> optax.GradientTransform
 
 def is_trained(config: OptimizerConfig, name: str) -> bool:
     """Says whether the parameter of this name moves."""
-    return not _matches(config.frozen, name)
+    return (not config.trained or _matches(config.trained, name)) and not _matches(config.frozen, name)
 
 
 def global_norm(tree: Any) -> jax.Array:

@@ -9,7 +9,7 @@ import jax
 
 from unified_io.data.budgets import Budgets
 from unified_io.loss import merged, total_loss
-from unified_io.model import Network, UnifiedIOConfig
+from unified_io.model import UnifiedIOConfig
 from unified_io.train import mesh as meshes
 from unified_io.train.step import LossFn, make_eval_step
 
@@ -21,8 +21,8 @@ def loss_of(
     config: UnifiedIOConfig, z_loss: float, target_weights: Mapping[str, float] | None = None
 ) -> LossFn:
     """Returns the loss of a model as a train step takes it; the weights are those of `loss.total_loss`."""
-    model = Network(config)
-    drops = config.backbone.dropout_rate > 0
+    model = config.network()
+    drops = config.drops
 
     def loss_fn(params, batch, rng):
         outputs = model.apply({"params": params}, batch, deterministic=not drops, rngs={"dropout": rng})

@@ -16,7 +16,7 @@ from unified_io.data.budgets import Budgets
 from unified_io.data.packer import prepare
 from unified_io.data.packing import one_per_row, plan
 from unified_io.loss import total_loss
-from unified_io.model import Network, UnifiedIOConfig, parameter_shapes
+from unified_io.model import UnifiedIOConfig, parameter_shapes
 from unified_io.reliability.drills import tiny, world
 from unified_io.reliability.drills.ground import Ground
 from unified_io.reliability.drills.verdict import insist
@@ -81,7 +81,7 @@ class _Step:
 
     def _loss(self, params: Any, batch: Any) -> jax.Array:
         self.traces += 1
-        return total_loss(Network(self._model).apply({"params": params}, batch))[0]
+        return total_loss(self._model.network().apply({"params": params}, batch))[0]
 
 
 def _owned(model: UnifiedIOConfig) -> dict[str, dict[str, set[str]]]:

@@ -15,7 +15,7 @@ from unified_io import pytree
 from unified_io.convert import folders
 from unified_io.errors import UnifiedIOError
 from unified_io.loss import total_loss
-from unified_io.model import Network, parameter_shapes
+from unified_io.model import parameter_shapes
 from unified_io.reliability.drills import remains, streams, tiny
 from unified_io.reliability.drills.ground import Ground
 from unified_io.reliability.drills.verdict import DrillFailed, insist
@@ -76,7 +76,7 @@ class _Steps:
     def _loss(self, params: Any, batch: Any, rng: jax.Array) -> Any:
         switch = batch[_PLACE]
         batch = {name: part for name, part in batch.items() if name != _PLACE}
-        loss, metrics = total_loss(Network(self._model).apply({"params": params}, batch))
+        loss, metrics = total_loss(self._model.network().apply({"params": params}, batch))
         weight = _trained(params)
         # The root of nothing is a sound number with a slope that is none; that of one has the slope 0 here.
         root = jnp.where(switch == _GRADIENT, 0.0, 1.0)
