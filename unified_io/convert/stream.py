@@ -62,7 +62,7 @@ def load(
 
     def array(name: str) -> np.ndarray:
         their_name, layout = theirs[name]
-        return np.ascontiguousarray(layout.ours(store.read(their_name)), dtype=dtype(name))
+        return np.asarray(layout.ours(store.read(their_name)), dtype=dtype(name), order="C")
 
     params = {}
     for name, leaf in sorted(wanted.items(), key=lambda item: -np.prod(item[1].shape)):
@@ -101,7 +101,7 @@ def translate(
     def read(new: str) -> np.ndarray:
         name, layout = names[new]
         their_name, their_layout = theirs[name]
-        return np.ascontiguousarray(layout.theirs(their_layout.ours(store.read(their_name))), np.float32)
+        return np.asarray(layout.theirs(their_layout.ours(store.read(their_name))), np.float32, order="C")
 
     print(f"{report}\nfrom {store.where}")
     return {
@@ -124,7 +124,7 @@ def emit(
 
     def read(new: str) -> np.ndarray:
         leaf, layer, layout = places[new]
-        return np.ascontiguousarray(layout.theirs(np.asarray(leaf if layer is None else leaf[layer])))
+        return np.asarray(layout.theirs(np.asarray(leaf if layer is None else leaf[layer])), order="C")
 
     return shapes, read
 

@@ -48,7 +48,7 @@ def write_safetensors(
             many = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
             file = many if len(shards) > 1 else "model.safetensors"
             save_file(
-                {name: np.ascontiguousarray(read(name)) for name in names},
+                {name: np.asarray(read(name), order="C") for name in names},
                 fresh / file,
                 metadata={"format": "pt"},
             )
