@@ -15,12 +15,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from unified_io.backbones.decoder_only import DecoderOnly, DecoderOnlyConfig
 from unified_io.loss import TargetOutput
-from unified_io.modalities.base import merge_shared
-from unified_io.model import Encoded, UnifiedIOConfig, in_rows, scored
-from unified_io.nn import attention, masks
+from unified_io.modalities.connected.chat import LANGUAGE_MODEL
+from unified_io.model import Encoded, RowNetwork, UnifiedIOConfig, scored
+from unified_io.nn import masks
 from unified_io.sequence import flatten_groups
-
-LANGUAGE_MODEL = "language_model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,32 +60,22 @@ class ConnectedLMConfig(UnifiedIOConfig):
         return {f"{LANGUAGE_MODEL}/{part}": b.num_layers * n for part, n in parts.items()}
 
 
-class ConnectedLM(nn.Module):
+class ConnectedLM(RowNetwork):
     """Reads rows of soft tokens and words as the prompts of a language model, and scores or continues them.
 
     The first token of an answer is told from the last token of its prompt. That token is read again in front of the
     answer, in its own place, and hidden among the prompt, so prompts and answers need not lie side by side.
-
-    Attributes:
-      config: What it is made of.
     """
 
-    config: ConnectedLMConfig
-
     def setup(self):
-        config, backbone = self.config, self.config.backbone
-        self.language_model = DecoderOnly(backbone)
-        self.shared = merge_shared(config.inputs + config.targets, backbone)
-        shared = {LANGUAGE_MODEL: self.language_model, **self.shared}
-        self.input_embedders = {m.name: m.embedder(backbone, shared) for m in config.inputs}
-        self.target_embedders = {m.name: m.embedder(backbone, shared) for m in config.targets}
+        self.language_model = DecoderOnly(self.config.backbone)
+        self.make_embedders(**{LANGUAGE_MODEL: self.language_model})
 
     def __call__(self, batch: dict[str, Any], *, deterministic: bool = True) -> dict[str, TargetOutput]:
         """Scores every target token of a packed batch; arguments and result as `model.Network`."""
         prompts = self.encode(batch, deterministic=deterministic)
         plan = batch["decoder"]
-        banks = {m.name: self.target_embedders[m.name](batch["targets"][m.name]) for m in self.config.targets}
-        answers, _ = in_rows(list(banks.values()), plan["slots"])
+        banks, answers, _ = self.target_rows(batch)
         streams, examples = (flatten_groups(plan[name]) for name in ("segment_ids", "example_ids"))
         last = ends(prompts.segment_ids, examples)
         begins = (within(streams) == 0) & (last >= 0)
@@ -115,13 +103,7 @@ class ConnectedLM(nn.Module):
 
     def encode(self, batch: dict[str, Any], *, deterministic: bool = True) -> Encoded:
         """Embeds the input banks and lays their tokens out in rows, as the language model is to read them."""
-        plan = batch["encoder"]
-        banks = [
-            self.input_embedders[m.name](batch["inputs"][m.name], deterministic=deterministic)
-            for m in self.config.inputs
-        ]
-        x, angles = in_rows(banks, plan["slots"])
-        return Encoded(x, angles, flatten_groups(plan["segment_ids"]))
+        return self.input_rows(batch, deterministic)
 
     def start(self, encoded: Encoded, length: int) -> Any:
         """Reads the prompts, one a row, and prepares the cache of an answer of at most `length` tokens.
@@ -137,10 +119,6 @@ class ConnectedLM(nn.Module):
         seen = (segments > 0) & (jnp.arange(segments.shape[1]) < last)
         kept = {"seen": seen, "places": places, "last": last, "again": again}
         return {**cache, **{name: value[None] for name, value in kept.items()}}
-
-    def lengthen(self, cache: Any, length: int) -> Any:
-        """Returns the cache with room for `length` tokens in all."""
-        return {**cache, "self": attention.lengthen(cache["self"], length)}
 
     def step(
         self, cache: Any, tokens: Int[Array, " B"], index: Int[Array, ""], target: str
@@ -168,10 +146,6 @@ class ConnectedLM(nn.Module):
             cross_positions=cache["places"][0],
         )
         return embedder.logits(hidden[:, 0]), {**cache, **kept}
-
-    def render(self, tokens: Int[Array, "B L"], target: str) -> Array:
-        """Turns generated tokens into what the modality's `detokenize` takes."""
-        return self.target_embedders[target].render(tokens)
 
 
 def within(segment_ids: Int[Array, "B L"]) -> Int[Array, "B L"]:

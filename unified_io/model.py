@@ -113,15 +113,15 @@ def _named(kind: str, name: str, modalities: Sequence[Modality]) -> Any:
 
 @struct.dataclass
 class Encoded:
-    """What the decoder needs of the inputs: one row of encoder states each."""
+    """What is known of the inputs, in rows: embeddings, or behind an encoder its states."""
 
     hidden: Float[Array, "B S D"]
     angles: Float[Array, "B S half"]
     segment_ids: Int[Array, "B S"]
 
 
-class Network(nn.Module):
-    """The any-to-any model.
+class RowNetwork(nn.Module):
+    """What every network over packed rows does: embed banks and lay them out, and turn tokens into media.
 
     Attributes:
       config: What it is made of.
@@ -129,13 +129,49 @@ class Network(nn.Module):
 
     config: UnifiedIOConfig
 
+    def make_embedders(self, **beside: nn.Module) -> None:
+        """Sets up the embedders of all modalities; `beside` are modules that they may use besides their own."""
+        config, backbone = self.config, self.config.backbone
+        self.shared = merge_shared(config.inputs + config.targets, backbone)
+        modules = {**beside, **self.shared}  # which flax has frozen
+        self.input_embedders = {m.name: m.embedder(backbone, modules) for m in config.inputs}
+        self.target_embedders = {m.name: m.embedder(backbone, modules) for m in config.targets}
+
+    def input_rows(self, batch: dict[str, Any], deterministic: bool) -> Encoded:
+        """Embeds the input banks and lays their tokens out in rows."""
+        plan = batch["encoder"]
+        banks = [
+            self.input_embedders[m.name](batch["inputs"][m.name], deterministic=deterministic)
+            for m in self.config.inputs
+        ]
+        return Encoded(*in_rows(banks, plan["slots"]), flatten_groups(plan["segment_ids"]))
+
+    def target_rows(self, batch: dict[str, Any]) -> tuple[dict[str, TargetSequence], Array, Array]:
+        """Embeds the target banks and lays their tokens out: the banks, embeddings [B, T, D], angles [B, T, half]."""
+        banks = {m.name: self.target_embedders[m.name](batch["targets"][m.name]) for m in self.config.targets}
+        return banks, *in_rows(list(banks.values()), batch["decoder"]["slots"])
+
+    def lengthen(self, cache: Any, length: int) -> Any:
+        """Returns the cache with room for `length` tokens in all."""
+        return {**cache, "self": attention.lengthen(cache["self"], length)}
+
+    def render(self, tokens: Int[Array, "B L"], target: str) -> Array:
+        """Turns generated tokens into what the modality's `detokenize` takes (codes become pixels)."""
+        return self.target_embedders[target].render(tokens)
+
+    def reconstruct(self, features: dict[str, Array], target: str) -> Array:
+        """Tokenizes a bank [G, items, ...] of one target and renders its tokens, one row a group."""
+        embedder = self.target_embedders[target]
+        return embedder.render(embedder(features).tokens)
+
+
+class Network(RowNetwork):
+    """The any-to-any model."""
+
     def setup(self):
-        backbone = self.config.backbone
-        self.shared = merge_shared(self.config.inputs + self.config.targets, backbone)
-        self.input_embedders = {m.name: m.embedder(backbone, self.shared) for m in self.config.inputs}
-        self.target_embedders = {m.name: m.embedder(backbone, self.shared) for m in self.config.targets}
-        self.encoder = Encoder(backbone)
-        self.decoder = Decoder(backbone)
+        self.make_embedders()
+        self.encoder = Encoder(self.config.backbone)
+        self.decoder = Decoder(self.config.backbone)
 
     def __call__(self, batch: dict[str, Any], *, deterministic: bool = True) -> dict[str, TargetOutput]:
         """Scores every target token of a packed batch.
@@ -153,21 +189,14 @@ class Network(nn.Module):
 
     def encode(self, batch: dict[str, Any], *, deterministic: bool = True) -> Encoded:
         """Embeds the input banks, lays their tokens out in rows and encodes the rows."""
-        plan = batch["encoder"]
-        banks = [
-            self.input_embedders[m.name](batch["inputs"][m.name], deterministic=deterministic)
-            for m in self.config.inputs
-        ]
-        x, angles = in_rows(banks, plan["slots"])
-        segments = flatten_groups(plan["segment_ids"])
-        mask = masks.segments(segments, segments)
-        hidden = self.encoder(x, mask=mask, angles=angles, deterministic=deterministic)
-        return Encoded(hidden, angles, segments)
+        rows = self.input_rows(batch, deterministic)
+        mask = masks.segments(rows.segment_ids, rows.segment_ids)
+        hidden = self.encoder(rows.hidden, mask=mask, angles=rows.angles, deterministic=deterministic)
+        return rows.replace(hidden=hidden)
 
     def _decode(self, batch, encoded: Encoded, deterministic: bool):
         plan = batch["decoder"]
-        banks = {m.name: self.target_embedders[m.name](batch["targets"][m.name]) for m in self.config.targets}
-        y, angles = in_rows(list(banks.values()), plan["slots"])
+        banks, y, angles = self.target_rows(batch)
         streams = flatten_groups(plan["segment_ids"])
         self_mask = masks.segments(streams, streams) & masks.causal(streams.shape[1])
         if self.config.backbone.dynamic_masking:
@@ -214,10 +243,6 @@ class Network(nn.Module):
         seen = (encoded.segment_ids > 0)[None]
         return {**self.decoder.start_cache(encoded.hidden, encoded.angles, length), "seen": seen}
 
-    def lengthen(self, cache: Any, length: int) -> Any:
-        """Returns the cache with room for `length` tokens in all."""
-        return {**cache, "self": attention.lengthen(cache["self"], length)}
-
     def step(
         self,
         cache: Any,
@@ -255,15 +280,6 @@ class Network(nn.Module):
             pattern_keys=keys,
         )
         return embedder.logits(hidden[:, 0]), {**cache, **kept}
-
-    def render(self, tokens: Int[Array, "B L"], target: str) -> Array:
-        """Turns generated tokens into what the modality's `detokenize` takes (codes become pixels)."""
-        return self.target_embedders[target].render(tokens)
-
-    def reconstruct(self, features: dict[str, Array], target: str) -> Array:
-        """Tokenizes a bank [G, items, ...] of one target and renders its tokens, one row a group."""
-        embedder = self.target_embedders[target]
-        return embedder.render(embedder(features).tokens)
 
 
 def in_rows(

@@ -14,6 +14,7 @@ from unified_io.data.batch import assemble
 from unified_io.data.budgets import Budgets
 from unified_io.data.packer import prepare
 from unified_io.data.packing import measure, one_per_row, plan
+from unified_io.errors import DataError
 from unified_io.generation.sampling import Sampler
 from unified_io.loss import total_loss
 
@@ -145,3 +146,20 @@ def test_it_answers_about_pictures_videos_and_sounds(model, tmp_path):
     again = from_pretrained(tmp_path, allow_random=True)
     assert again.config == model.config
     assert again.generate("text", **asked, max_length=4) == answer
+
+
+def test_pictures_of_earlier_turns_are_seen_in_their_turns(model):
+    """What is said before, which picture stands where, and what the last one shows: each changes the prompt's rows."""
+    dialog = {"messages": [{"role": "user", "text": "see <image>"}, {"role": "bot", "text": "a seven"}]}
+    ask = {"text": "and this one? <image>", "dialog": dialog, "image": [PICTURE, 1 - PICTURE]}
+    states = model.encode(**ask)
+    assert isinstance(model.generate("text", **ask, max_length=3), str)
+    turned = model.encode(**{**ask, "image": [1 - PICTURE, PICTURE]})
+    first = model.encode(**{**ask, "image": [1 - PICTURE, 1 - PICTURE]})
+    both, one = (np.flatnonzero(np.abs(states - x).max(-1) > 1e-6) for x in (turned, first))
+    assert len(both) == 6 and both[3] - both[2] > 5  # words between them
+    np.testing.assert_array_equal(one, both[:3])
+    other = {"messages": [dialog["messages"][0], {"role": "bot", "text": "a two, I think"}]}
+    assert len(model.encode(**{**ask, "dialog": other})) != len(states)
+    with pytest.raises(DataError, match="turn 2 lacks the medium"):
+        model.encode(**{**ask, "image": [PICTURE]})

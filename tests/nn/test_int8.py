@@ -7,9 +7,11 @@ import pytest
 from tiny import tiny_model
 
 from unified_io import api
+from unified_io.backbones.frozen import held as hold
 from unified_io.errors import ConfigError
 from unified_io.nn.dense import Dense
-from unified_io.nn.int8 import Rounded, rounded, variables
+from unified_io.nn.held import variables
+from unified_io.nn.int8 import Rounded
 from unified_io.pytree import named_leaves
 
 
@@ -33,7 +35,7 @@ def test_a_product_is_that_of_the_rounded_matrix():
             is_leaf=lambda p: hasattr(p, "value"),
         )
     }
-    held = rounded(params, "layer")
+    held = hold(params, "layer", "int8")
     given = variables(held)
     made = dense.apply({name: tree["layer"] for name, tree in given.items()}, x)
     kernel = np.asarray(held["layer"]["kernel"].values, np.float64) * np.asarray(

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from unified_io.api.loading import from_pretrained
 from unified_io.convert import systems
 from unified_io.data.batch import assemble
 from unified_io.data.budgets import Budgets
@@ -92,6 +93,9 @@ def test_llava(tmp_path):
     pixels = np.random.default_rng(0).normal(size=(12, 12, 3)).astype(np.float32)
     system = systems.llava(tmp_path)
     np.testing.assert_allclose(ours(system, pixels, {}), theirs(model, pixels, soft=9), atol=3e-5)
+    loaded = from_pretrained(tmp_path)
+    assert loaded.config == system[0]
+    np.testing.assert_array_equal(ours((loaded.config, loaded.params), pixels, {}), ours(system, pixels, {}))
 
 
 def test_instruct_blip(tmp_path):

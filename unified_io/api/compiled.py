@@ -14,7 +14,7 @@ from unified_io.generation.decode import StepFn, Writing, begin, guided, write
 from unified_io.generation.sampling import Sampler
 from unified_io.loss import token_loss
 from unified_io.model import Encoded, UnifiedIOConfig
-from unified_io.nn import int8
+from unified_io.nn.held import variables
 
 _LEAST_ROOM = 128  # tokens; below that the cache is small beside the weights
 
@@ -203,7 +203,7 @@ class Compiled:
         return self._apply(params, batch, method="encode")
 
     def _apply(self, params: Any, *args: Any, method: str) -> Any:
-        return self._network.apply(int8.variables(params), *args, method=method)
+        return self._network.apply(variables(params), *args, method=method)
 
 
 def rooms(length: int) -> list[int]:

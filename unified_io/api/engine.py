@@ -15,12 +15,12 @@ from unified_io.api.compiled import compiled
 from unified_io.api.options import OPTIONS
 from unified_io.api.rows import lay_out, needed
 from unified_io.errors import CheckpointError, ConfigError, unknown
+from unified_io.modalities.connected.talk import BEFORE
 from unified_io.model import UnifiedIOConfig
 from unified_io.vocab import PREFIXES
 
 Vocoder = Callable[[Float[np.ndarray, "frames mels"]], Float[np.ndarray, " samples"]]
-PROMPT, BEFORE = "text_inputs", "dialog_inputs"
-DIALOG = "dialog"
+PROMPT, DIALOG = "text_inputs", "dialog"
 
 
 class Engine:

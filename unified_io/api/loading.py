@@ -8,12 +8,12 @@ import jax
 import numpy as np
 
 from unified_io.api.model import UnifiedIO
+from unified_io.backbones.frozen import held
 from unified_io.connected_lm import ConnectedLMConfig
 from unified_io.convert import families, folders, stream, systems
 from unified_io.convert import vocoder as vocoders
 from unified_io.errors import CheckpointError, ConfigError
 from unified_io.model import UnifiedIOConfig
-from unified_io.nn import int8
 from unified_io.tokenizers.hifigan import HiFiGAN
 
 INT8, BACKBONE = "int8", r"^(encoder|decoder|language_model)/"
@@ -50,17 +50,17 @@ def from_pretrained(
       CheckpointError: There is no model, a file is damaged, or its parameters are not those of its config.
       ConfigError: An unknown modality or dtype.
     """
-    held = "float32" if dtype == INT8 else dtype
+    kept = "float32" if dtype == INT8 else dtype
     folder = _folder(path, hub)
     if (system := systems.load(folder)) is not None:
         return _system(*system, dtype)
-    loaded = folders.load(folder, dtype=held, allow_pickle=allow_pickle, **options)
+    loaded = folders.load(folder, dtype=kept, allow_pickle=allow_pickle, **options)
     if any(getattr(getattr(m, "vocabulary", None), "path", None) == "" for m in loaded.config.targets):
         print(
             f"no {families.TOKENIZER_FILE} beside the model: it can not read or write words until one is given"
         )
     speak = _vocoder(vocoder, loaded.config, allow_pickle) if vocoder else None
-    params = int8.rounded(loaded.params, BACKBONE) if dtype == INT8 else loaded.params
+    params = held(loaded.params, BACKBONE, INT8) if dtype == INT8 else loaded.params
     return UnifiedIO(loaded.config, params, speak, loaded.uninitialised, allow_random)
 
 
@@ -68,7 +68,7 @@ def _system(config: ConnectedLMConfig, params: Any, dtype: str | None) -> Unifie
     """A connected system; in int8 the matrices of its language model are."""
     if dtype not in (None, "float32", INT8):
         raise ConfigError(f"dtype {dtype!r} of a connected system; give 'float32' or {INT8!r}")
-    return UnifiedIO(config, int8.rounded(params, BACKBONE) if dtype == INT8 else params)
+    return UnifiedIO(config, held(params, BACKBONE, INT8) if dtype == INT8 else params)
 
 
 def from_config(config: UnifiedIOConfig, *, seed: int = 0, allow_random: bool = False) -> UnifiedIO:

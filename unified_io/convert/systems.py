@@ -7,7 +7,7 @@ from typing import Any
 
 from unified_io import pytree
 from unified_io.chat_vocab import ChatVocabulary
-from unified_io.connected_lm import LANGUAGE_MODEL, ConnectedLMConfig
+from unified_io.connected_lm import ConnectedLMConfig
 from unified_io.connectors.linear import MlpConfig
 from unified_io.convert import hf, llama, qformer, vision
 from unified_io.convert.families import CONFIG_FILE
@@ -15,7 +15,7 @@ from unified_io.convert.rules import TRANSPOSED, Rule, Table
 from unified_io.convert.stores import read_json
 from unified_io.dialog.formats import BARE, VICUNA, MediaStyle
 from unified_io.errors import ConfigError
-from unified_io.modalities.connected.chat import ChatInput, ChatTarget
+from unified_io.modalities.connected.chat import LANGUAGE_MODEL, ChatInput, ChatTarget
 from unified_io.modalities.connected.fronts import ImageFront
 from unified_io.modalities.connected.medium import Medium
 from unified_io.vocabularies.wordpiece import WordPieceVocabulary

@@ -12,11 +12,10 @@ from jaxtyping import Array, Bool, Float, Int
 from unified_io import errors
 from unified_io.encoders.base import Features
 from unified_io.encoders.convolution import Convolution
-from unified_io.encoders.point_bert import BatchNorm
 from unified_io.nn.attention import Attention, attend
 from unified_io.nn.dense import GLOROT_UNIFORM, Dense
 from unified_io.nn.mlp import Mlp
-from unified_io.nn.norm import LayerNorm
+from unified_io.nn.norm import BatchNorm, LayerNorm
 from unified_io.nn.parameter import parameter
 
 _EPSILON = 1e-5

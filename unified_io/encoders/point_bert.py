@@ -12,8 +12,7 @@ from unified_io import errors
 from unified_io.encoders.base import Features
 from unified_io.encoders.blocks import BlocksConfig, learned, run_blocks
 from unified_io.nn.dense import Dense
-from unified_io.nn.norm import LayerNorm
-from unified_io.nn.parameter import parameter
+from unified_io.nn.norm import BatchNorm, LayerNorm
 
 _HIDDEN = 128  # units of the first layer over a point and over a centre
 
@@ -63,22 +62,6 @@ def nearest_points(
     # An axis at a time: the shorter |p|^2 + |c|^2 - 2 p c loses the last digits, by which neighbours differ.
     squares = sum(jnp.square(centres[:, None, axis] - points[None, :, axis]) for axis in range(3))
     return jax.lax.top_k(-squares, count)[1]
-
-
-class BatchNorm(nn.Module):
-    """Normalises each channel by statistics kept from training, as parameters that no gradient reaches."""
-
-    epsilon: float = 1e-5
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "*B C"]) -> Float[Array, "*B C"]:
-        def kept(name: str, init: nn.initializers.Initializer) -> Float[Array, " C"]:
-            return parameter(self, name, init, x.shape[-1:], ("mlp",))
-
-        zeros, ones = nn.initializers.zeros, nn.initializers.ones
-        mean, variance = map(jax.lax.stop_gradient, (kept("mean", zeros), kept("variance", ones)))
-        factor = kept("scale", ones) * jax.lax.rsqrt(variance + self.epsilon)
-        return ((x - mean) * factor + kept("bias", zeros)).astype(x.dtype)
 
 
 class GroupEncoder(nn.Module):

@@ -1,18 +1,12 @@
 """Weights held in eight bits: a whole number a weight and one scale a column of a matrix."""
 
-import re
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from flax import struct
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int8
 
-from unified_io.nn.held import Held, variables
-from unified_io.pytree import named_leaves, nested
-
-__all__ = ["Rounded", "rounded", "variables"]
+from unified_io.nn.held import Held
 
 _LARGEST = 127
 
@@ -42,14 +36,3 @@ class Rounded(Held):
 
     def kernel(self, rows: int) -> Float[Array, "*layers C D"]:
         return self.values * self.scale[..., None, :]
-
-
-def rounded(params: Any, which: str) -> Any:
-    """Returns parameters with every kernel rounded whose name the pattern `which` is found in."""
-    found = re.compile(rf"(?:{which}).*/kernel$")
-    return nested(
-        {
-            name: Rounded.of(leaf) if found.search(name) else leaf
-            for name, leaf in named_leaves(params).items()
-        }
-    )

@@ -44,3 +44,19 @@ class LayerNorm(nn.Module):
         variance = jnp.maximum(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) - jnp.square(mean), 0.0)
         unit = (wide - mean) * jax.lax.rsqrt(variance + self.epsilon)
         return (unit * scale + bias).astype(self.dtype)
+
+
+class BatchNorm(nn.Module):
+    """Normalises each channel by statistics kept from training, as parameters that no gradient reaches."""
+
+    epsilon: float = 1e-5
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*B C"]) -> Float[Array, "*B C"]:
+        def kept(name: str, init: nn.initializers.Initializer) -> Float[Array, " C"]:
+            return parameter(self, name, init, x.shape[-1:], ("mlp",))
+
+        zeros, ones = nn.initializers.zeros, nn.initializers.ones
+        mean, variance = map(jax.lax.stop_gradient, (kept("mean", zeros), kept("variance", ones)))
+        factor = kept("scale", ones) * jax.lax.rsqrt(variance + self.epsilon)
+        return ((x - mean) * factor + kept("bias", zeros)).astype(x.dtype)

@@ -4,7 +4,6 @@ What can not be kept is refused and not left out in silence. Source: the API ref
 """
 
 import contextlib
-import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from unified_io.modalities.connected.talk import plain
 from unified_io.serve.asking import Asking
 from unified_io.serve.body import BadBody, Body
 from unified_io.serve.events import stream
@@ -26,7 +26,6 @@ ROLES = ("system", "developer", "user", "assistant")
 _SAMPLING = {"temperature": "temperature", "top_p": "top_p", "seed": "seed"}
 _SYSTEM = ("system", "developer")
 _MOST_PICTURES = 8
-_SLOT = re.compile("<(image|audio|video|point_cloud|imu)>")
 _RESPONSES = {"wav": "audio/wav", "pcm": "audio/pcm"}
 # Entries that would change the answer; the rest is taken and means nothing here.
 _REFUSED = ("tools", "functions", "logprobs", "logit_bias", "stop", "modalities", "audio")
@@ -153,7 +152,7 @@ def _conversation(messages: list[Any], limits: Limits, dialogs: bool) -> dict[st
         for part in parts if isinstance(parts, list) else [parts]:
             match part:
                 case {"type": "text", "text": str(text)}:
-                    words.append(_SLOT.sub(r"< \1>", text) if dialogs else text)
+                    words.append(plain(text) if dialogs else text)
                 case {"type": "image_url", "image_url": {"url": str(uri)}}:
                     media["image"].append(decode_uri(uri, limits))
                     words += ["<image>"] * dialogs

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from unified_io.encoders.clip import CLIP_MEAN, CLIP_STD
 from unified_io.errors import ConfigError, DataError, unknown
 from unified_io.mel import MelConfig, log_mel
 from unified_io.preprocess import image_ops, imu_ops, kaldi, log_mels, point_ops, sound, video
 from unified_io.preprocess.sources import is_source
 from unified_io.preprocess.video_file import middles
 
-CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 FITS = ("crop", "pad", "stretch")
 
 Segments = Float[np.ndarray, "segments *shape"]

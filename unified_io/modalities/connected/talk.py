@@ -37,6 +37,14 @@ def media_of(example: Mapping[str, Any], kind: str) -> list[Any]:
     return found
 
 
+def plain(text: str) -> str:
+    """Parts what would be read as a slot, so that what somebody says is words.
+
+    plain("an <image> tag") = "an < image> tag"
+    """
+    return _SLOT.sub(lambda slot: f"< {slot[0][1:]}", text)
+
+
 def conversation(example: Mapping[str, Any], system: str = "") -> Dialog:
     """Returns an example as a conversation that ends with its question; media are numbered within their kind.
 
