@@ -185,29 +185,25 @@ def _torch_file(path, tensors, protocol=2):
                 return ("storage", torch.FloatStorage, obj[0], "cpu", obj[1])
             return None
 
-    modules = {"torch": torch, "torch._utils": utils}
-    sys.modules.update(modules)
-    try:
-        with zipfile.ZipFile(path, "w") as archive:
-            with archive.open("archive/data.pkl", "w") as file:
-                tree = OrderedDict(
-                    (name, Tensor(str(i), array)) for i, (name, array) in enumerate(tensors.items())
-                )
-                Pickler(file, protocol).dump({"generator": tree, "steps": 3})
-            for i, array in enumerate(tensors.values()):
-                archive.writestr(f"archive/data/{i}", array.tobytes())
-    finally:
-        for name in modules:
-            del sys.modules[name]
+    with pytest.MonkeyPatch.context() as patch, zipfile.ZipFile(path, "w") as archive:
+        patch.setitem(sys.modules, "torch", torch)
+        patch.setitem(sys.modules, "torch._utils", utils)
+        with archive.open("archive/data.pkl", "w") as file:
+            tree = OrderedDict(
+                (name, Tensor(str(i), array)) for i, (name, array) in enumerate(tensors.items())
+            )
+            Pickler(file, protocol).dump({"generator": tree, "steps": 3})
+        for i, array in enumerate(tensors.values()):
+            archive.writestr(f"archive/data/{i}", array.tobytes())
 
 
-def test_a_pickle_is_read_only_when_told_and_without_pytorch(tmp_path):
+def test_a_pickle_is_read_only_when_told_and_without_pytorch(tmp_path, monkeypatch):
     path = tmp_path / "pytorch_model.bin"
     _torch_file(path, TENSORS)
+    monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(CheckpointError, match="allow_pickle=True"):
         stores.open_store(tmp_path)
     store = stores.open_store(tmp_path, allow_pickle=True)
-    assert "torch" not in sys.modules
     assert store.shapes() == {f"generator.{name}": array.shape for name, array in TENSORS.items()}
     for name, array in TENSORS.items():
         np.testing.assert_array_equal(store.read(f"generator.{name}"), array)
