@@ -108,7 +108,7 @@ class ConnectedLM(RowNetwork):
     def start(self, encoded: Encoded, length: int) -> Any:
         """Reads the prompts, one a row, and prepares the cache of an answer of at most `length` tokens.
 
-        Rows are on axis 1 of every leaf.
+        Its leaves have rows in front.
         """
         segments = encoded.segment_ids
         places, last = within(segments), ends(segments, jnp.ones_like(segments[:, :1]))
@@ -117,8 +117,7 @@ class ConnectedLM(RowNetwork):
         )
         again = jnp.take_along_axis(encoded.hidden, jnp.maximum(last, 0)[..., None], axis=1)
         seen = (segments > 0) & (jnp.arange(segments.shape[1]) < last)
-        kept = {"seen": seen, "places": places, "last": last, "again": again}
-        return {**cache, **{name: value[None] for name, value in kept.items()}}
+        return {**cache, "seen": seen, "places": places, "last": last, "again": again}
 
     def step(
         self, cache: Any, tokens: Int[Array, " B"], index: Int[Array, ""], target: str
@@ -132,20 +131,19 @@ class ConnectedLM(RowNetwork):
           target: Name of the modality that is being written.
         """
         embedder = self.target_embedders[target]
-        last = cache["last"][0]
+        last = cache["last"]
         positions = jnp.maximum(last, 0) + index
         y, _ = embedder.embed(tokens[:, None], positions)
-        y = jnp.where(((index == 0) & (last >= 0))[..., None], cache["again"][0], y)
-        kept = {name: cache[name] for name in ("self", "cross")}
-        hidden, kept = self.language_model.decode_step(
+        y = jnp.where(((index == 0) & (last >= 0))[..., None], cache["again"], y)
+        hidden, cache = self.language_model.decode_step(
             y,
-            kept,
+            cache,
             index,
-            cross_mask=cache["seen"][0, :, None, None],
+            cross_mask=cache["seen"][:, None, None],
             positions=positions,
-            cross_positions=cache["places"][0],
+            cross_positions=cache["places"],
         )
-        return embedder.logits(hidden[:, 0]), {**cache, **kept}
+        return embedder.logits(hidden[:, 0]), cache
 
 
 def within(segment_ids: Int[Array, "B L"]) -> Int[Array, "B L"]:

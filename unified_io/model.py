@@ -19,7 +19,7 @@ from unified_io.backbones.encoder_decoder import BackboneConfig, Decoder, Encode
 from unified_io.errors import ConfigError, unknown
 from unified_io.loss import TargetOutput
 from unified_io.modalities.base import Modality, TargetModality, TargetSequence, merge_shared
-from unified_io.nn import attention, masks
+from unified_io.nn import kept, masks
 from unified_io.sequence import flatten_groups, gather, invert, split_groups
 
 
@@ -153,7 +153,7 @@ class RowNetwork(nn.Module):
 
     def lengthen(self, cache: Any, length: int) -> Any:
         """Returns the cache with room for `length` tokens in all."""
-        return {**cache, "self": attention.lengthen(cache["self"], length)}
+        return {**cache, "self": [kept.lengthen(own, length) for own in cache["self"]]}
 
     def render(self, tokens: Int[Array, "B L"], target: str) -> Array:
         """Turns generated tokens into what the modality's `detokenize` takes (codes become pixels)."""
@@ -239,9 +239,9 @@ class Network(RowNetwork):
         return patterns
 
     def start(self, encoded: Encoded, length: int) -> Any:
-        """Prepares the cache of a generation of at most `length` tokens; rows are on axis 1 of every leaf."""
-        seen = (encoded.segment_ids > 0)[None]
-        return {**self.decoder.start_cache(encoded.hidden, encoded.angles, length), "seen": seen}
+        """Prepares the cache of a generation of at most `length` tokens; its leaves have rows in front."""
+        cache = self.decoder.start_cache(encoded.hidden, encoded.angles, length)
+        return {**cache, "seen": encoded.segment_ids > 0}
 
     def step(
         self,
@@ -269,17 +269,16 @@ class Network(RowNetwork):
         modality = self.config.target(target)
         if self.config.backbone.sparse_patterns and modality.columns:
             keys = masks.sparse_keys(index, modality.columns, modality.slot_size)
-        kept = {name: cache[name] for name in ("self", "cross")}
-        hidden, kept = self.decoder.decode_step(
+        hidden, cache = self.decoder.decode_step(
             y,
-            kept,
+            cache,
             index,
-            cross_mask=cache["seen"][0, :, None, None],
+            cross_mask=cache["seen"][:, None, None],
             angles=angles,
             visible=visible,
             pattern_keys=keys,
         )
-        return embedder.logits(hidden[:, 0]), {**cache, **kept}
+        return embedder.logits(hidden[:, 0]), cache
 
 
 def in_rows(

@@ -210,24 +210,6 @@ def test_heads_that_share_keys_are_heads_with_copies_of_them(rng, run, masked):
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("heads", [2, 6])
-def test_two_caches_and_the_token_at_hand_are_one_row(rng, heads):
-    q = jnp.float32(rng.normal(size=(B, 1, 6, K)))
-    parts = [{n: jnp.float32(rng.normal(size=(B, length, heads, K))) for n in "kv"} for length in (L, 3, 1)]
-    first, second = (jnp.asarray(rng.random((B, 1, 1, length)) < 0.6) for length in (L, 3))
-    out = attend(q, **parts[0], mask=first, further=(parts[1], second), beside=parts[2])
-    k, v = (np.repeat(np.concatenate([part[n] for part in parts], axis=1), 6 // heads, axis=2) for n in "kv")
-    mask = np.concatenate([first, second, np.ones((B, 1, 1, 1), bool)], axis=-1)
-    np.testing.assert_allclose(out, reference(q, k, v, mask), atol=1e-5)
-
-
-def test_write_puts_tokens_where_they_belong():
-    cache = {"k": jnp.zeros((2, B, L, H, K)), "v": jnp.zeros((2, B, L, H, K))}
-    new = jax.tree.map(lambda leaf: jnp.ones((2, B, 1, H, K)), cache)
-    written = attention.write(cache, new, jnp.int32(3))["k"]
-    assert written[:, :, 3].min() == 1 and written.sum() == new["k"].size
-
-
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_nothing_is_promoted_behind_our_back(dtype):
     layer = module(qk_norm=True, use_bias=True, dtype=dtype)

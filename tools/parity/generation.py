@@ -149,8 +149,8 @@ def _cache(fixture: Fixture, cache: Any, target: str) -> Iterator[Compared]:
     for key in fixture.outputs:
         if key.startswith(f"{target}/cache/layers_"):
             _, _, layer, kind = key.split("/")
-            ours = cache["self"][kind[0]][int(layer.removeprefix("layers_"))]
-            yield Compared(key, np.asarray(ours).swapaxes(1, 2))
+            ours = np.asarray(cache["self"][int(layer.removeprefix("layers_"))][kind[0]])
+            yield Compared(key, ours.swapaxes(2, 3) if kind[0] == "k" else ours)
 
 
 def _as_port(tokens: np.ndarray, end: int | None) -> np.ndarray:

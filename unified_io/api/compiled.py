@@ -1,5 +1,6 @@
 """The compiled functions of one configuration: static arrays in, arrays out. Knows no modality by name."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -14,9 +15,12 @@ from unified_io.generation.decode import StepFn, Writing, begin, guided, write
 from unified_io.generation.sampling import Sampler
 from unified_io.loss import token_loss
 from unified_io.model import Encoded, UnifiedIOConfig
+from unified_io.nn import kept
 from unified_io.nn.held import variables
+from unified_io.nn.transformer import unstack_layers
 
 _LEAST_ROOM = 128  # tokens; below that the cache is small beside the weights
+_WRITES = ("decoder", "language_model")  # what runs in every step, one or the other
 
 
 @functools.lru_cache(maxsize=32)
@@ -31,6 +35,9 @@ class Compiled:
     def __init__(self, config: UnifiedIOConfig):
         self._config = config
         self._network = config.network()
+        self._unrolled = dataclasses.replace(
+            config, backbone=dataclasses.replace(config.backbone, scan_layers=False)
+        ).network()
         static = ("target", "length", "constraint", "beams", "length_penalty", "answers")
         self.generate = jax.jit(self._generate, static_argnames=static)
         self.begin = jax.jit(self._begin, static_argnames=("length", "room"))
@@ -50,7 +57,7 @@ class Compiled:
         """Writes `tokens` more in rows that are all at one index, making room on the way; as `advance` otherwise."""
         index, end = int(writing.index), int(writing.index) + tokens
         for room in rooms(writing.tokens.shape[1]):
-            has = writing.state["self"]["k"].shape[2]
+            has = kept.room(writing.state["self"][0])
             if index < min(room, end):
                 if room > has:
                     writing = self.lengthen(params, writing, room=room)
@@ -169,21 +176,26 @@ class Compiled:
 
     def _step(self, params: Any, target: str, scale: Float[Array, "*B"] | None) -> StepFn:
         """One step of the decoder: of rows at one index, or each at its own."""
+        # Every step of a loop would copy its slices of stacked layers; taken apart here they are copied once.
+        apart = {
+            name: unstack_layers(part) if name in _WRITES and "layers" in part else part
+            for name, part in params.items()
+        }
 
         def step(cache, tokens, index):
-            return self._apply(params, cache, tokens, index, target, method="step")
+            return self._unrolled.apply(variables(apart), cache, tokens, index, target, method="step")
 
-        def apart(cache, tokens, index):
+        def each(cache, tokens, index):
             count = tokens.shape[0]
-            split = jax.tree.map(lambda x: x.reshape(x.shape[0], count, -1, *x.shape[2:]), cache)
+            split = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), cache)
             one = lambda cache, id, i, scale: guide(scale)(cache, id[None], i)  # noqa: E731
-            axes = (1, 0, 0, None if scale is None else 0)
-            logits, split = jax.vmap(one, axes, (0, 1))(split, tokens, index, scale)
+            axes = (0, 0, 0, None if scale is None else 0)
+            logits, split = jax.vmap(one, axes)(split, tokens, index, scale)
             return logits[:, 0], jax.tree.map(lambda x, like: x.reshape(like.shape), split, cache)
 
         guide = lambda scale: step if scale is None else guided(step, scale)  # noqa: E731
         together = guide(scale)
-        return lambda cache, tokens, index: (apart if index.ndim else together)(cache, tokens, index)
+        return lambda cache, tokens, index: (each if index.ndim else together)(cache, tokens, index)
 
     def _render(self, params: Any, tokens: Int[Array, "B length"], *, target: str) -> Array:
         return self._apply(params, tokens, target, method="render")
@@ -216,19 +228,16 @@ def rooms(length: int) -> list[int]:
 
 def _reorder(cache: Any, rows: Int[Array, " R"]) -> Any:
     """Lets the cache follow the beams; what it keeps of the inputs is the same for all beams of a row."""
-    return {**cache, "self": take_rows(cache["self"], rows, axis=1)}
+    return {**cache, "self": take_rows(cache["self"], rows)}
 
 
 def _vacant(writing: Writing, *, slots: int) -> Writing:
     """Room for answers like this one, that each are at an index of their own; nobody is there yet."""
-    several = lambda axis: lambda x: jnp.repeat(x, slots, axis)  # noqa: E731
-    rows = jax.tree.map(several(0), writing._replace(index=writing.index[None], state=None))
-    return rows._replace(finished=jnp.ones(slots, bool), state=jax.tree.map(several(1), writing.state))
+    rows = jax.tree.map(lambda x: jnp.repeat(x, slots, axis=0), writing._replace(index=writing.index[None]))
+    return rows._replace(finished=jnp.ones(slots, bool))
 
 
 def _join(lane: Writing, writing: Writing, slot: Int[Array, ""]) -> Writing:
     """Puts an answer that begins in the place of row `slot`."""
-    one = writing._replace(index=writing.index[None], state=None)
-    rows = jax.tree.map(lambda all, new: all.at[slot].set(new[0]), lane._replace(state=None), one)
-    put = lambda all, new: jax.lax.dynamic_update_slice_in_dim(all, new, slot * new.shape[1], 1)  # noqa: E731
-    return rows._replace(state=jax.tree.map(put, lane.state, writing.state))
+    put = lambda all, new: jax.lax.dynamic_update_slice_in_dim(all, new, slot * len(new), 0)  # noqa: E731
+    return jax.tree.map(put, lane, writing._replace(index=writing.index[None]))

@@ -11,15 +11,14 @@ from jaxtyping import Array, Bool, Float, Int
 
 from unified_io import errors
 from unified_io.backbones.adapters import Adapter, AdapterConfig, LoRAConfig
-from unified_io.nn import attention, rope
-from unified_io.nn.attention import KV, Attention
+from unified_io.nn import attention, kept, rope
+from unified_io.nn.attention import Attention
 from unified_io.nn.dense import Dense
+from unified_io.nn.kept import KV, Cache, Seen
 from unified_io.nn.mlp import GatedMlp
 from unified_io.nn.norm import RMSNorm
 from unified_io.nn.parameter import parameter
 from unified_io.nn.transformer import DTYPES, REMAT, stack
-
-Cache = dict[str, KV]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,23 +126,16 @@ class Block(nn.Module):
         return self._finish(x, deterministic), kv
 
     def step(
-        self,
-        y: Float[Array, "B 1 D"],
-        cache: Cache,
-        *,
-        self_mask: Bool[Array, "#B 1 1 L"],
-        cross_mask: Bool[Array, "#B 1 1 S"],
-        angles: Float[Array, "#B 1 half"],
+        self, y: Float[Array, "B 1 D"], *, prompt: Seen, earlier: Seen, angles: Float[Array, "#B 1 half"]
     ) -> tuple[Float[Array, "B 1 D"], KV]:
-        """Runs one token, which sees itself, of the prompt what `cross_mask` and of its own what `self_mask` allows.
+        """Runs one token, which sees itself, and what is kept of the prompt and of the tokens decoded before it.
 
         Returns:
           Its hidden state, and its keys and values.
         """
         h = self.pre_attention_layer_norm(y)
         new = self.attention.keys_values(h, angles)
-        q, own = self.attention.queries(h, angles), (cache["self"], self_mask)
-        y = y + self.attention.read(q, cache["cross"], mask=cross_mask, further=own, beside=new)
+        y = y + self.attention.recall(self.attention.queries(h, angles), prompt, earlier, new=new)
         return self._finish(y, deterministic=True), new
 
     def _finish(self, x, deterministic):
@@ -213,12 +205,10 @@ class DecoderOnly(nn.Module):
         """Runs a prompt; returns its hidden states and the cache for decoding up to `length` tokens after it.
 
         The cache holds keys and values of the prompt ("cross"), and room for those of the tokens after it ("self").
-        Every leaf is `[layers, B, tokens, G, K]`, so rows (beams) are on axis 1.
         """
-        hidden, cross = self._run(x, mask, positions, deterministic=True, keep=True)
-        shape = cross["k"].shape
-        empty = {name: jnp.zeros((*shape[:2], length, *shape[3:]), kv.dtype) for name, kv in cross.items()}
-        return hidden, {"cross": cross, "self": empty}
+        hidden, kvs = self._run(x, mask, positions, deterministic=True, keep=True)
+        cross = [kept.keep(kv) for kv in kvs]
+        return hidden, {"cross": cross, "self": [kept.empty(one, length) for one in cross]}
 
     def decode_step(
         self,
@@ -241,18 +231,20 @@ class DecoderOnly(nn.Module):
         Returns:
           The hidden state, normed, and the cache with this token in it.
         """
-        places = jnp.arange(cache["self"]["k"].shape[2])
+        places = jnp.arange(kept.room(cache["self"][0]))
         self_mask = (places < index)[None, None, None]
         if self.config.sliding_window is not None:
             self_mask &= index - places < self.config.sliding_window
             cross_mask = cross_mask & self._near(positions, cross_positions)
         angles = self._angles(positions)
 
-        def body(block, y, kept):
-            return block.step(y, kept, self_mask=self_mask, cross_mask=cross_mask, angles=angles)
+        def body(block, y, layer):
+            prompt, earlier = (kept.seen(*of) for of in zip(layer, (cross_mask, self_mask), strict=True))
+            return block.step(y, prompt=prompt, earlier=earlier, angles=angles)
 
-        y, new = self._stack(body, y, cache)
-        return self.norm(y), {**cache, "self": attention.write(cache["self"], new, index)}
+        y, new = self._stack(body, y, [*zip(cache["cross"], cache["self"], strict=True)])
+        written = [kept.write(*pair, index) for pair in zip(cache["self"], new, strict=True)]
+        return self.norm(y), {**cache, "self": written}
 
     def _run(self, x, mask, positions, deterministic, *, keep):
         if self.config.sliding_window is not None:

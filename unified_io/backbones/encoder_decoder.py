@@ -8,11 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from unified_io import errors
-from unified_io.nn import attention, masks
-from unified_io.nn.attention import KV
+from unified_io.nn import kept, masks
+from unified_io.nn.kept import Cache
 from unified_io.nn.transformer import REMAT, BlockConfig, DecoderBlock, EncoderBlock, stack
-
-Cache = dict[str, KV]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,17 +127,14 @@ class Decoder(nn.Module):
     def start_cache(
         self, encoded: Float[Array, "B S D"], encoded_angles: Float[Array, "#B S half"], length: int
     ) -> Cache:
-        """Returns the cache for decoding up to `length` tokens.
-
-        It holds keys and values of the encoded tokens, and room for those of our own. Every leaf is
-        `[layers, B, tokens, H, K]`, so rows (beams, guidance) are on axis 1.
-        """
+        """Returns the cache for decoding up to `length` tokens: of the encoded ones all, of our own the room."""
         encoded = encoded.astype(self.config.dtype)
 
         def body(block, y, _):
             return y, block.start_cache(encoded, encoded_angles, length)
 
-        return self._stack(body, encoded, None)[1]
+        caches = self._stack(body, encoded, None)[1]
+        return {name: [cache[name] for cache in caches] for name in ("self", "cross")}
 
     def decode_step(
         self,
@@ -163,23 +158,26 @@ class Decoder(nn.Module):
         Returns:
           The hidden state, normed, and the cache with this token in it.
         """
-        length = cache["self"]["k"].shape[2]
+        length = kept.room(cache["self"][0])
         places = jnp.arange(length)
         earlier = (places < index)[None] if visible is None else visible & (places < index)
 
-        def body(block, y, layer):
-            pattern, kept = layer
-            shared = {"cross_mask": cross_mask, "angles": angles}
+        def of_a_layer(own, pattern):
             if pattern_keys is None:
-                return block.step(y, kept, self_mask=earlier[:, None, None], **shared)
+                return kept.seen(own, earlier[:, None, None])
             keys, allowed = pattern_keys.places[pattern], pattern_keys.allowed[pattern]
             keys = jnp.minimum(keys, length - 1)  # a cache that is yet to grow
-            mask = earlier[:, keys] & allowed
-            return block.step(y, kept, self_mask=mask[:, None, None], places=keys, **shared)
+            return kept.seen(kept.at(own, keys), (earlier[:, keys] & allowed)[:, None, None])
+
+        def body(block, y, layer):
+            pattern, own, cross = layer
+            encoded = kept.seen(cross, cross_mask)
+            return block.step(y, earlier=of_a_layer(own, pattern), encoded=encoded, angles=angles)
 
         patterns = masks.decoder_patterns(self.config.num_decoder_layers)
-        y, new = self._stack(body, y, (patterns, cache))
-        return self.decoder_norm(y), {**cache, "self": attention.write(cache["self"], new, index)}
+        y, new = self._stack(body, y, [*zip(patterns, cache["self"], cache["cross"], strict=True)])
+        written = [kept.write(*pair, index) for pair in zip(cache["self"], new, strict=True)]
+        return self.decoder_norm(y), {**cache, "self": written}
 
     def _stack(self, body, y, per_layer):
         num_layers = self.config.num_decoder_layers

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from unified_io.backbones.t5_block import Cache, RelativeBias, T5Block, T5Config
+from unified_io.backbones.t5_block import RelativeBias, T5Block, T5Config
 from unified_io.generation.decode import decode
 from unified_io.generation.sampling import Sampler
-from unified_io.nn import attention, masks
+from unified_io.nn import kept, masks
 from unified_io.nn.dense import FAN_IN_NORMAL, Dense
 from unified_io.nn.embed import Embed
-from unified_io.nn.transformer import stack
+from unified_io.nn.kept import Cache
 
 EOS_ID = 1
 
@@ -69,9 +69,9 @@ class T5(nn.Module):
         return self._logits(y)
 
     def start_cache(self, encoded: Float[Array, "B S D"], length: int) -> Cache:
-        """Returns the cache for decoding up to `length` tokens; every leaf is `[layers, B, tokens, H, K]`."""
-        caches = [block.start_cache(encoded, length) for block in self.decoder_layers]
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *caches)
+        """Returns the cache for decoding up to `length` tokens."""
+        cross = [block.keep(encoded) for block in self.decoder_layers]
+        return {"self": [kept.empty(one, length) for one in cross], "cross": cross}
 
     def decode_step(
         self, ids: Int[Array, " B"], cache: Cache, index: Int[Array, ""], *, mask: Bool[Array, "B S"]
@@ -85,23 +85,16 @@ class T5(nn.Module):
         Returns:
           The logits of what follows, and the cache with this token in it.
         """
-        places = jnp.arange(cache["self"]["k"].shape[2])
+        places = jnp.arange(kept.room(cache["self"][0]))
         here = jnp.reshape(index, 1)
         # A token's own key stands beside the cache with nothing added: softmax sees differences only.
         bias = self.decoder_bias(here, places) - self.decoder_bias(here, here)
-        seen = {
-            "mask": (places < index)[None, None, None],
-            "bias": bias,
-            "cross_mask": mask[:, None, None],
-        }
-        y, new = stack(
-            self.decoder_layers,
-            lambda block, y, kept: block.step(y, kept, **seen),
-            self.shared(ids[:, None]),
-            cache,
-            num_layers=self.config.num_decoder_layers,
-        )
-        return self._logits(y)[:, 0], {**cache, "self": attention.write(cache["self"], new, index)}
+        before, prompt = (places < index)[None, None, None], mask[:, None, None]
+        y, written = self.shared(ids[:, None]), []
+        for block, own, cross in zip(self.decoder_layers, cache["self"], cache["cross"], strict=True):
+            y, new = block.step(y, earlier=kept.seen(own, before, bias), encoded=kept.seen(cross, prompt))
+            written.append(kept.write(own, new, index))
+        return self._logits(y)[:, 0], {**cache, "self": written}
 
     def _logits(self, y):
         config = self.config

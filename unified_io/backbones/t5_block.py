@@ -4,18 +4,17 @@ import math
 from dataclasses import dataclass
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from unified_io import errors
-from unified_io.nn.attention import KV, attend
+from unified_io.nn import kept
+from unified_io.nn.attention import attend
 from unified_io.nn.dense import FAN_IN_NORMAL, Dense
+from unified_io.nn.kept import KV, Kept, Seen
 from unified_io.nn.mlp import ACTIVATIONS, activation
 from unified_io.nn.norm import RMSNorm
 from unified_io.nn.parameter import parameter
-
-Cache = dict[str, KV]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,12 +119,15 @@ class T5Attention(nn.Module):
         *,
         mask: Bool[Array, "#B 1 #Q L"],
         bias: Float[Array, "1 H Q L"] | None = None,
-        beside: KV | None = None,
     ) -> Float[Array, "B Q D"]:
-        """Attends to keys and values that `keys_values` made; to the logits of `beside` nothing is added."""
-        q = self._split(self.query(x))
-        heads = attend(q, kv["k"], kv["v"], mask=mask, bias=bias, scale=1.0, beside=beside)
+        """Attends to keys and values that `keys_values` made."""
+        heads = attend(self._split(self.query(x)), kv["k"], kv["v"], mask=mask, bias=bias, scale=1.0)
         return self.out(heads.reshape(*x.shape[:2], -1))
+
+    def recall(self, y: Float[Array, "B 1 D"], part: Seen, new: KV | None = None) -> Float[Array, "B 1 D"]:
+        """Attends from one token to what is kept, and to itself where `new` is given."""
+        heads = kept.attend(self._split(self.query(y)), [part], new, scale=1.0)
+        return self.out(heads.reshape(*y.shape[:2], -1))
 
     def _split(self, x: Float[Array, "B L HK"]) -> Float[Array, "B L H K"]:
         return x.reshape(*x.shape[:2], self.config.num_heads, self.config.head_dim)
@@ -171,30 +173,25 @@ class T5Block(nn.Module):
     ) -> Float[Array, "B L D"]:
         h = self.attention_norm(x)
         x = x + self.attention(h, self.attention.keys_values(h), mask=mask, bias=bias)
-        return self._finish(x, self.crossattention.keys_values(encoded) if self.decodes else None, cross_mask)
+        if self.decodes:
+            kv = self.crossattention.keys_values(encoded)
+            x = x + self.crossattention(self.crossattention_norm(x), kv, mask=cross_mask)
+        return x + self.mlp(self.mlp_norm(x))
 
-    def start_cache(self, encoded: Float[Array, "B S D"], length: int) -> Cache:
-        """Returns room for `length` tokens, and keys and values of the encoded ones."""
-        cross = self.crossattention.keys_values(encoded)
-        empty = jax.tree.map(lambda x: jnp.zeros((x.shape[0], length, *x.shape[2:]), x.dtype), cross)
-        return {"self": empty, "cross": cross}
+    def keep(self, encoded: Float[Array, "B S D"]) -> Kept:
+        """Returns keys and values of the encoded tokens, as they are kept."""
+        return kept.keep(self.crossattention.keys_values(encoded))
 
     def step(
         self,
         y: Float[Array, "B 1 D"],
-        cache: Cache,
         *,
-        mask: Bool[Array, "1 1 1 L"],
-        bias: Float[Array, "1 H 1 L"],
-        cross_mask: Bool[Array, "B 1 1 S"],
+        earlier: Seen,
+        encoded: Seen,
     ) -> tuple[Float[Array, "B 1 D"], KV]:
-        """Runs one token; returns its hidden state, and its keys and values."""
+        """Runs one token, which sees itself and what is kept; returns its hidden state, and its keys and values."""
         h = self.attention_norm(y)
         new = self.attention.keys_values(h)
-        y = y + self.attention(h, cache["self"], mask=mask, bias=bias, beside=new)
-        return self._finish(y, cache["cross"], cross_mask), new
-
-    def _finish(self, x, cross, cross_mask):
-        if cross is not None:
-            x = x + self.crossattention(self.crossattention_norm(x), cross, mask=cross_mask)
-        return x + self.mlp(self.mlp_norm(x))
+        y = y + self.attention.recall(h, earlier, new)
+        y = y + self.crossattention.recall(self.crossattention_norm(y), encoded)
+        return y + self.mlp(self.mlp_norm(y)), new

@@ -1,7 +1,7 @@
 """Attention: one function over heads, `attend`, and one module around it. Masks and angles are given."""
 
 import math
-from functools import partial, reduce
+from functools import partial
 
 import flax.linen as nn
 import jax
@@ -9,20 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from unified_io import errors
-from unified_io.nn import masks, rope
+from unified_io.nn import kept, masks, rope
 from unified_io.nn.dense import FAN_IN_NORMAL, Dense
+from unified_io.nn.kept import KV, Seen
 from unified_io.nn.lora import LoRA
 from unified_io.nn.norm import RMSNorm
 from unified_io.nn.parameter import parameter
 
 IMPLEMENTATIONS = ("xla", "chunked")
 MAX_LOGIT_SCALE = math.log(100.0)
-
-KV = dict[str, Float[Array, "... _ G K"]]
-Masked = tuple[KV, Bool[Array, "#B #H #Q _"]]
 
 
 def attend(
@@ -33,8 +31,6 @@ def attend(
     mask: Bool[Array, "#B #H #Q #L"] | None = None,
     bias: Float[Array, "#B #H #Q #L"] | None = None,
     scale: float | None = None,
-    beside: KV | None = None,
-    further: Masked | None = None,
     impl: str = "xla",
     chunk: int = 512,
 ) -> Float[Array, "B Q H K"]:
@@ -45,8 +41,6 @@ def attend(
 
     Args:
       scale: 1 / sqrt(K) unless told.
-      beside: Further keys and values, seen by all queries: a cache need not be copied for the token at hand.
-      further: Those of a second cache, with its mask: nor need two be copied into one.
       impl: "xla" holds all logits at once; "chunked" goes over the keys `chunk` at a time and recomputes
         on the way back, for rows of some thousand tokens.
 
@@ -55,33 +49,21 @@ def attend(
     """
     q = q * jnp.asarray(q.shape[-1] ** -0.5 if scale is None else scale, q.dtype)
     if k.shape[2] != q.shape[2]:
-        return _attend_grouped(q, k, v, mask, bias, beside, further, impl=impl, chunk=chunk)
-    if impl == "xla" or beside is not None or further is not None:
-        parts: list[tuple[KV, Array | None]] = [({"k": k, "v": v}, mask)]
-        parts += [] if further is None else [further]
-        parts += [] if beside is None else [(beside, None)]
-        logits = [_logits(q, kv["k"], seen) for kv, seen in parts]
+        return _attend_grouped(q, k, v, mask, bias, impl=impl, chunk=chunk)
+    if impl == "xla":
+        wide = np.promote_types(q.dtype, np.float32)
+        logits = jnp.einsum("bqhd,bkhd->bhqk", q, k, preferred_element_type=wide)
+        if mask is not None:
+            logits = logits + masks.to_bias(mask)
         if bias is not None:
-            logits[0] = logits[0] + bias
-        weights = jax.nn.softmax(jnp.concatenate(logits, axis=-1), axis=-1).astype(v.dtype)
-        ends = np.cumsum([kv["v"].shape[1] for kv, _ in parts])
-        shares = jnp.split(weights, ends[:-1], axis=-1)
-        averages = [
-            jnp.einsum("bhqk,bkhd->bqhd", share, kv["v"])
-            for share, (kv, _) in zip(shares, parts, strict=True)
-        ]
-        return reduce(jnp.add, averages)
+            logits = logits + bias
+        return jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(logits, axis=-1).astype(v.dtype), v)
     if impl == "chunked":
         return _attend_chunked(q, k, v, mask, bias, chunk)
     raise errors.unknown("attention implementation", impl, IMPLEMENTATIONS)
 
 
-def _logits(q, k, mask):
-    logits = jnp.einsum("bqhd,bkhd->bhqk", q, k, preferred_element_type=np.promote_types(q.dtype, np.float32))
-    return logits if mask is None else logits + masks.to_bias(mask)
-
-
-def _attend_grouped(q, k, v, mask, bias, beside, further, **how):
+def _attend_grouped(q, k, v, mask, bias, **how):
     """Lays the queries that share a head of keys side by side, as if they were further tokens."""
     batch, queries, heads, size = q.shape
     groups = k.shape[2]
@@ -98,7 +80,6 @@ def _attend_grouped(q, k, v, mask, bias, beside, further, **how):
 
     q = q.reshape(batch, queries, groups, shared, size).swapaxes(2, 3)
     q = q.reshape(batch, queries * shared, groups, size)
-    how |= {"beside": beside, "further": None if further is None else (further[0], fold(further[1]))}
     out = attend(q, k, v, mask=fold(mask), bias=fold(bias), scale=1.0, **how)
     out = out.reshape(batch, queries, shared, groups, size).swapaxes(2, 3)
     return out.reshape(batch, queries, heads, size)
@@ -145,32 +126,11 @@ def _attend_chunked(q, k, v, mask, bias, chunk):
     return (values / total[..., None]).transpose(0, 2, 1, 3).astype(v.dtype)
 
 
-def write(cache: KV, new: KV, index: Int[Array, ""]) -> KV:
-    """Returns the cache with the keys and values of the tokens from `index` on replaced by `new`.
-
-    The token axis is counted from the end, so a cache of all layers can be written at once.
-    """
-    return jax.tree.map(
-        lambda old, x: jax.lax.dynamic_update_slice_in_dim(old, x, index, axis=-3), cache, new
-    )
-
-
-def lengthen(cache: KV, length: int) -> KV:
-    """Returns the cache with room for `length` tokens in all; it is never shortened."""
-
-    def pad(x: Array) -> Array:
-        widths = np.zeros((x.ndim, 2), int)
-        widths[-3, 1] = max(0, length - x.shape[-3])
-        return jnp.pad(x, widths)
-
-    return jax.tree.map(pad, cache)
-
-
 class Attention(nn.Module):
     """Multi-head attention of tokens to themselves or to a context, with rotary positions where given.
 
     Order: project, split heads, norm, rotate, scale, dot. `__call__` does everything; decoding calls its
-    three moves `queries`, `keys_values` and `read` apart, because keys and values of earlier tokens are kept.
+    moves `queries`, `keys_values` and `recall` apart, because keys and values of earlier tokens are kept.
 
     Attributes:
       width: Numbers a token on the way out.
@@ -266,16 +226,24 @@ class Attention(nn.Module):
         kv: KV,
         *,
         mask: Bool[Array, "#B #H #Q #L"] | None = None,
-        beside: KV | None = None,
-        further: Masked | None = None,
         deterministic: bool = True,
     ) -> Float[Array, "B Q W"]:
-        """Attends and projects out; see `attend` for `beside` and `further`, which know no dropout."""
+        """Attends and projects out."""
         # One dropped weight a key and head, the same for all queries, is a dropped value.
         v = self.dropout(kv["v"], deterministic=deterministic)
-        scale = 1.0 if self.scaled_cosine else None
-        heads = attend(q, kv["k"], v, mask=mask, scale=scale, beside=beside, further=further, impl=self.impl)
+        heads = attend(q, kv["k"], v, mask=mask, scale=self._scale, impl=self.impl)
         return self.out(heads.reshape(*heads.shape[:2], -1), deterministic=deterministic)
+
+    def recall(
+        self, q: Float[Array, "B 1 H K"], *parts: Seen, new: KV | None = None
+    ) -> Float[Array, "B 1 W"]:
+        """Attends from one token to what is kept, and to itself where `new` is given, and projects out."""
+        heads = kept.attend(q, parts, new, self._scale)
+        return self.out(heads.reshape(*heads.shape[:2], -1))
+
+    @property
+    def _scale(self) -> float | None:
+        return 1.0 if self.scaled_cosine else None
 
     def _split(self, x: Float[Array, "B L HK"]) -> Float[Array, "B L H K"]:
         return x.reshape(*x.shape[:2], -1, self.head_dim)

@@ -9,12 +9,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from unified_io import errors
-from unified_io.nn import attention
-from unified_io.nn.attention import KV, Attention
+from unified_io.nn import attention, kept
+from unified_io.nn.attention import Attention
 from unified_io.nn.held import HELD
+from unified_io.nn.kept import KV, Kept, Seen
 from unified_io.nn.mlp import GatedMlp
 from unified_io.nn.norm import RMSNorm
 
@@ -133,43 +134,40 @@ class DecoderBlock(nn.Module):
         h = self.pre_self_attention_layer_norm(y)
         h = self.self_attention(h, mask=self_mask, angles=angles, deterministic=deterministic)
         y = y + self.dropout(h, deterministic=deterministic)
-        cross = self.encoder_decoder_attention.keys_values(encoded, encoded_angles)
-        return self._finish(y, cross, cross_mask, angles, deterministic)
+        cross = self.encoder_decoder_attention
+        q = cross.queries(self.pre_cross_attention_layer_norm(y), angles)
+        kv = cross.keys_values(encoded, encoded_angles)
+        h = cross.read(q, kv, mask=cross_mask, deterministic=deterministic)
+        y = y + self.dropout(h, deterministic=deterministic)
+        return self._finish(y, deterministic)
 
     def start_cache(
         self, encoded: Float[Array, "B S D"], encoded_angles: Float[Array, "#B S half"], length: int
-    ) -> dict[str, KV]:
+    ) -> dict[str, Kept]:
         """Returns room for `length` tokens of self-attention, and keys and values of the encoded tokens."""
-        cross = self.encoder_decoder_attention.keys_values(encoded, encoded_angles)
-        empty = jax.tree.map(lambda x: jnp.zeros((x.shape[0], length, *x.shape[2:]), x.dtype), cross)
-        return {"self": empty, "cross": cross}
+        cross = kept.keep(self.encoder_decoder_attention.keys_values(encoded, encoded_angles))
+        return {"self": kept.empty(cross, length), "cross": cross}
 
     def step(
         self,
         y: Float[Array, "B 1 D"],
-        cache: dict[str, KV],
         *,
-        self_mask: Bool[Array, "#B 1 1 L"],
-        cross_mask: Bool[Array, "#B 1 1 S"],
+        earlier: Seen,
+        encoded: Seen,
         angles: Float[Array, "#B 1 half"],
-        places: Int[Array, " n"] | None = None,
     ) -> tuple[Float[Array, "B 1 D"], KV]:
         """Runs one token; returns its hidden state, and its keys and values.
 
-        It sees itself, and of the earlier tokens those that `self_mask` allows. With `places` only these are read.
+        It sees itself, and what is kept of earlier and of encoded tokens.
         """
         h = self.pre_self_attention_layer_norm(y)
-        new, kept = self.self_attention.keys_values(h, angles), cache["self"]
-        if places is not None:
-            kept = jax.tree.map(lambda old: jnp.take(old, places, axis=1), kept)
-        q = self.self_attention.queries(h, angles)
-        y = y + self.self_attention.read(q, kept, mask=self_mask, beside=new)
-        return self._finish(y, cache["cross"], cross_mask, angles, deterministic=True), new
-
-    def _finish(self, y, cross, cross_mask, angles, deterministic):
+        new = self.self_attention.keys_values(h, angles)
+        y = y + self.self_attention.recall(self.self_attention.queries(h, angles), earlier, new=new)
         q = self.encoder_decoder_attention.queries(self.pre_cross_attention_layer_norm(y), angles)
-        h = self.encoder_decoder_attention.read(q, cross, mask=cross_mask, deterministic=deterministic)
-        y = y + self.dropout(h, deterministic=deterministic)
+        y = y + self.encoder_decoder_attention.recall(q, encoded)
+        return self._finish(y, deterministic=True), new
+
+    def _finish(self, y, deterministic):
         h = self.mlp(self.pre_mlp_layer_norm(y), deterministic=deterministic)
         return y + self.dropout(h, deterministic=deterministic)
 
@@ -181,21 +179,21 @@ def stack(
     layers: nn.Module | Sequence[nn.Module],
     body: Body,
     x: Float[Array, "*B D"],
-    per_layer: Any = None,
+    per_layer: Sequence[Any] | None = None,
     *,
     num_layers: int,
     remat: str = "none",
-) -> tuple[Float[Array, "*B D"], Any]:
-    """Carries `x` through the layers: `x, out = body(layer, x, slice of per_layer)`.
+) -> tuple[Float[Array, "*B D"], list[Any]]:
+    """Carries `x` through the layers: `x, out = body(layer, x, what per_layer has for it)`.
 
     Args:
       layers: One module: its parameters get a leading axis "layers" and one compiled body is scanned. A
         list of modules: the bodies follow one another.
-      per_layer: A tree with a leading axis of layers.
+      per_layer: A tree a layer.
       remat: "full" keeps only `x` between layers and computes the rest again on the way back.
 
     Returns:
-      The last `x`, and what the bodies returned, with a leading axis of layers.
+      The last `x`, and what the bodies returned, a tree a layer.
     """
     scanned = isinstance(layers, nn.Module)
     if remat == "full":
@@ -208,12 +206,14 @@ def stack(
             length=num_layers,
             metadata_params={nn.PARTITION_NAME: "layers"},
         )
-        return run(layers, x, per_layer)
+        stacked = None if per_layer is None else jax.tree.map(lambda *leaves: jnp.stack(leaves), *per_layer)
+        x, out = run(layers, x, stacked)
+        return x, [jax.tree.map(lambda leaf, i=i: leaf[i], out) for i in range(num_layers)]
     outs = []
-    for i, layer in enumerate(layers):
-        x, out = body(layer, x, jax.tree.map(lambda leaf, i=i: leaf[i], per_layer))
+    for layer, own in zip(layers, [None] * num_layers if per_layer is None else per_layer, strict=True):
+        x, out = body(layer, x, own)
         outs.append(out)
-    return x, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outs)
+    return x, outs
 
 
 def stack_layers(params: Mapping[str, Any]) -> dict[str, Any]:
