@@ -85,8 +85,8 @@ def test_prompt_and_steps_equal_the_whole(variant):
     hidden, cache = start(x[:, :prompt], causal(real[:, :prompt]), positions[:, :prompt])
     seen = real[:, :prompt]
     np.testing.assert_allclose(hidden[seen], whole[:, :prompt][seen], atol=2e-5)
-    assert [own["k"].shape for own in cache["self"]] == 3 * [(3, 2, 6, 2)]
-    assert [cross["v"].shape for cross in cache["cross"]] == 3 * [(3, 2, 5, 6)]
+    assert [own["k"].shape for own in cache["self"]] == 3 * [(3 * 2, 6, 2)]
+    assert [cross["v"].shape for cross in cache["cross"]] == 3 * [(3 * 2, 5, 6)]
     cache = {**cache, "self": [kept.lengthen(own, 5) for own in cache["self"]]}
 
     prompt_positions = positions[:, :prompt]

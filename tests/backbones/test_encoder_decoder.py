@@ -163,8 +163,8 @@ def test_cached_decoding_equals_the_full_forward(params, inputs, wanted, scan):
     encoded = encode(config, params["encoder"], inputs)
     hidden, cache = decode_one_by_one(config, params["decoder"], inputs, encoded)
     np.testing.assert_allclose(hidden, wanted[0], atol=1e-5)
-    assert [own["k"].shape for own in cache["self"]] == 2 * [(B, 2, 4, T + 1)]
-    assert [cross["v"].shape for cross in cache["cross"]] == 2 * [(B, 2, S, 4)]
+    assert [own["k"].shape for own in cache["self"]] == 2 * [(B * 2, 4, T + 1)]
+    assert [cross["v"].shape for cross in cache["cross"]] == 2 * [(B * 2, S, 4)]
     assert not any(own["k"][..., T].any() for own in cache["self"])
 
 

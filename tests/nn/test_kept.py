@@ -16,9 +16,9 @@ def some(rng, tokens, heads=H):
 
 @pytest.mark.parametrize("heads", [2, 6])
 @pytest.mark.parametrize("biased", [False, True])
-def test_parts_and_the_token_itself_are_one_row(rng, heads, biased):
+def test_parts_are_one_row(rng, heads, biased):
     q = jnp.float32(rng.normal(size=(B, 1, H, K)))
-    first, second, new = (some(rng, tokens, heads) for tokens in (7, 3, 1))
+    first, second = (some(rng, tokens, heads) for tokens in (7, 3))
     masks = [jnp.asarray(rng.random((B, 1, 1, tokens)) < 0.6) for tokens in (7, 3)]
     bias = (
         jnp.float32(rng.normal(size=(1, heads if heads == H else 1, 1, 7)))
@@ -26,14 +26,14 @@ def test_parts_and_the_token_itself_are_one_row(rng, heads, biased):
         else jnp.zeros((1, 1, 1, 7))
     )
     parts = [kept.seen(kept.keep(first), masks[0], bias), kept.seen(kept.keep(second), masks[1])]
-    whole = {n: jnp.concatenate([first[n], second[n], new[n]], axis=1) for n in "kv"}
+    whole = {n: jnp.concatenate([first[n], second[n]], axis=1) for n in "kv"}
     wanted = attend(
         q,
         **whole,
-        mask=jnp.concatenate([*masks, jnp.ones((B, 1, 1, 1), bool)], axis=-1),
-        bias=jnp.pad(bias, ((0, 0), (0, 0), (0, 0), (0, 4))),
+        mask=jnp.concatenate(masks, axis=-1),
+        bias=jnp.pad(bias, ((0, 0), (0, 0), (0, 0), (0, 3))),
     )
-    np.testing.assert_allclose(kept.attend(q, parts, new), wanted, atol=1e-5)
+    np.testing.assert_allclose(kept.attend(q, parts), wanted, atol=1e-5)
 
 
 def test_a_scale_is_taken_as_told(rng):
@@ -62,3 +62,10 @@ def test_some_places_are_those_tokens(rng):
     chosen = kept.at(kept.keep(kv), places)
     for name, x in kept.keep({n: x[:, places] for n, x in kv.items()}).items():
         np.testing.assert_array_equal(chosen[name], x)
+
+
+def test_rows_are_chosen_with_all_their_heads(rng):
+    kv, chosen = some(rng, 5), jnp.asarray([1, 1, 0])
+    found = kept.rows(kept.keep(kv), chosen, B)
+    for name, x in kept.keep({n: x[chosen] for n, x in kv.items()}).items():
+        np.testing.assert_array_equal(found[name], x)

@@ -150,7 +150,8 @@ def _cache(fixture: Fixture, cache: Any, target: str) -> Iterator[Compared]:
         if key.startswith(f"{target}/cache/layers_"):
             _, _, layer, kind = key.split("/")
             ours = np.asarray(cache["self"][int(layer.removeprefix("layers_"))][kind[0]])
-            yield Compared(key, ours.swapaxes(2, 3) if kind[0] == "k" else ours)
+            ours = ours.swapaxes(1, 2) if kind[0] == "k" else ours
+            yield Compared(key, ours.reshape(len(cache["seen"]), -1, *ours.shape[1:]))
 
 
 def _as_port(tokens: np.ndarray, end: int | None) -> np.ndarray:

@@ -228,7 +228,7 @@ def rooms(length: int) -> list[int]:
 
 def _reorder(cache: Any, rows: Int[Array, " R"]) -> Any:
     """Lets the cache follow the beams; what it keeps of the inputs is the same for all beams of a row."""
-    return {**cache, "self": take_rows(cache["self"], rows)}
+    return {**cache, "self": [kept.rows(own, rows, len(cache["seen"])) for own in cache["self"]]}
 
 
 def _vacant(writing: Writing, *, slots: int) -> Writing:

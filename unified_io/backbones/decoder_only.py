@@ -14,7 +14,7 @@ from unified_io.backbones.adapters import Adapter, AdapterConfig, LoRAConfig
 from unified_io.nn import attention, kept, rope
 from unified_io.nn.attention import Attention
 from unified_io.nn.dense import Dense
-from unified_io.nn.kept import KV, Cache, Seen
+from unified_io.nn.kept import KV, Cache, Kept, Seen
 from unified_io.nn.mlp import GatedMlp
 from unified_io.nn.norm import RMSNorm
 from unified_io.nn.parameter import parameter
@@ -126,17 +126,27 @@ class Block(nn.Module):
         return self._finish(x, deterministic), kv
 
     def step(
-        self, y: Float[Array, "B 1 D"], *, prompt: Seen, earlier: Seen, angles: Float[Array, "#B 1 half"]
-    ) -> tuple[Float[Array, "B 1 D"], KV]:
-        """Runs one token, which sees itself, and what is kept of the prompt and of the tokens decoded before it.
+        self,
+        y: Float[Array, "B 1 D"],
+        own: Kept,
+        index: Int[Array, ""],
+        *,
+        mask: Bool[Array, "#B 1 1 L"],
+        prompt: Seen,
+        angles: Float[Array, "#B 1 half"],
+    ) -> tuple[Float[Array, "B 1 D"], Kept]:
+        """Runs one token; returns its hidden state, and what is kept of it and those before it.
 
-        Returns:
-          Its hidden state, and its keys and values.
+        Args:
+          own: What is kept of the tokens decoded before it.
+          index: Its place among them.
+          mask: Which of them, itself included, it may look at.
+          prompt: What is kept of the prompt.
         """
         h = self.pre_attention_layer_norm(y)
-        new = self.attention.keys_values(h, angles)
-        y = y + self.attention.recall(self.attention.queries(h, angles), prompt, earlier, new=new)
-        return self._finish(y, deterministic=True), new
+        own = kept.write(own, self.attention.keys_values(h, angles), index)
+        y = y + self.attention.recall(self.attention.queries(h, angles), prompt, kept.seen(own, mask))
+        return self._finish(y, deterministic=True), own
 
     def _finish(self, x, deterministic):
         x = x + self.mlp(self.pre_mlp_layer_norm(x), deterministic=deterministic)
@@ -232,19 +242,19 @@ class DecoderOnly(nn.Module):
           The hidden state, normed, and the cache with this token in it.
         """
         places = jnp.arange(kept.room(cache["self"][0]))
-        self_mask = (places < index)[None, None, None]
+        self_mask = (places <= index)[None, None, None]
         if self.config.sliding_window is not None:
             self_mask &= index - places < self.config.sliding_window
             cross_mask = cross_mask & self._near(positions, cross_positions)
         angles = self._angles(positions)
 
         def body(block, y, layer):
-            prompt, earlier = (kept.seen(*of) for of in zip(layer, (cross_mask, self_mask), strict=True))
-            return block.step(y, prompt=prompt, earlier=earlier, angles=angles)
+            own, cross = layer
+            prompt = kept.seen(cross, cross_mask)
+            return block.step(y, own, index, mask=self_mask, prompt=prompt, angles=angles)
 
-        y, new = self._stack(body, y, [*zip(cache["cross"], cache["self"], strict=True)])
-        written = [kept.write(*pair, index) for pair in zip(cache["self"], new, strict=True)]
-        return self.norm(y), {**cache, "self": written}
+        y, own = self._stack(body, y, [*zip(cache["self"], cache["cross"], strict=True)])
+        return self.norm(y), {**cache, "self": own}
 
     def _run(self, x, mask, positions, deterministic, *, keep):
         if self.config.sliding_window is not None:

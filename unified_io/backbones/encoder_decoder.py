@@ -161,23 +161,21 @@ class Decoder(nn.Module):
         length = kept.room(cache["self"][0])
         places = jnp.arange(length)
         earlier = (places < index)[None] if visible is None else visible & (places < index)
-
-        def of_a_layer(own, pattern):
-            if pattern_keys is None:
-                return kept.seen(own, earlier[:, None, None])
-            keys, allowed = pattern_keys.places[pattern], pattern_keys.allowed[pattern]
-            keys = jnp.minimum(keys, length - 1)  # a cache that is yet to grow
-            return kept.seen(kept.at(own, keys), (earlier[:, keys] & allowed)[:, None, None])
+        mask = earlier | (places == index)
 
         def body(block, y, layer):
             pattern, own, cross = layer
-            encoded = kept.seen(cross, cross_mask)
-            return block.step(y, earlier=of_a_layer(own, pattern), encoded=encoded, angles=angles)
+            shared = {"encoded": kept.seen(cross, cross_mask), "angles": angles}
+            if pattern_keys is None:
+                return block.step(y, own, index, mask=mask[:, None, None], **shared)
+            keys = jnp.append(pattern_keys.places[pattern], index)
+            keys = jnp.minimum(keys, length - 1)  # a cache that is yet to grow
+            allowed = mask[:, keys] & jnp.append(pattern_keys.allowed[pattern], True)
+            return block.step(y, own, index, mask=allowed[:, None, None], places=keys, **shared)
 
         patterns = masks.decoder_patterns(self.config.num_decoder_layers)
-        y, new = self._stack(body, y, [*zip(patterns, cache["self"], cache["cross"], strict=True)])
-        written = [kept.write(*pair, index) for pair in zip(cache["self"], new, strict=True)]
-        return self.decoder_norm(y), {**cache, "self": written}
+        y, own = self._stack(body, y, [*zip(patterns, cache["self"], cache["cross"], strict=True)])
+        return self.decoder_norm(y), {**cache, "self": own}
 
     def _stack(self, body, y, per_layer):
         num_layers = self.config.num_decoder_layers

@@ -86,14 +86,14 @@ class T5(nn.Module):
           The logits of what follows, and the cache with this token in it.
         """
         places = jnp.arange(kept.room(cache["self"][0]))
-        here = jnp.reshape(index, 1)
-        # A token's own key stands beside the cache with nothing added: softmax sees differences only.
-        bias = self.decoder_bias(here, places) - self.decoder_bias(here, here)
-        before, prompt = (places < index)[None, None, None], mask[:, None, None]
+        look = {
+            "mask": (places <= index)[None, None, None],
+            "bias": self.decoder_bias(jnp.reshape(index, 1), places),
+        }
         y, written = self.shared(ids[:, None]), []
         for block, own, cross in zip(self.decoder_layers, cache["self"], cache["cross"], strict=True):
-            y, new = block.step(y, earlier=kept.seen(own, before, bias), encoded=kept.seen(cross, prompt))
-            written.append(kept.write(own, new, index))
+            y, own = block.step(y, own, index, encoded=kept.seen(cross, mask[:, None, None]), **look)
+            written.append(own)
         return self._logits(y)[:, 0], {**cache, "self": written}
 
     def _logits(self, y):

@@ -124,9 +124,9 @@ class T5Attention(nn.Module):
         heads = attend(self._split(self.query(x)), kv["k"], kv["v"], mask=mask, bias=bias, scale=1.0)
         return self.out(heads.reshape(*x.shape[:2], -1))
 
-    def recall(self, y: Float[Array, "B 1 D"], part: Seen, new: KV | None = None) -> Float[Array, "B 1 D"]:
-        """Attends from one token to what is kept, and to itself where `new` is given."""
-        heads = kept.attend(self._split(self.query(y)), [part], new, scale=1.0)
+    def recall(self, y: Float[Array, "B 1 D"], part: Seen) -> Float[Array, "B 1 D"]:
+        """Attends from one token to what is kept."""
+        heads = kept.attend(self._split(self.query(y)), [part], scale=1.0)
         return self.out(heads.reshape(*y.shape[:2], -1))
 
     def _split(self, x: Float[Array, "B L HK"]) -> Float[Array, "B L H K"]:
@@ -185,13 +185,24 @@ class T5Block(nn.Module):
     def step(
         self,
         y: Float[Array, "B 1 D"],
+        own: Kept,
+        index: Int[Array, ""],
         *,
-        earlier: Seen,
+        mask: Bool[Array, "1 1 1 L"],
+        bias: Float[Array, "1 H 1 L"],
         encoded: Seen,
-    ) -> tuple[Float[Array, "B 1 D"], KV]:
-        """Runs one token, which sees itself and what is kept; returns its hidden state, and its keys and values."""
+    ) -> tuple[Float[Array, "B 1 D"], Kept]:
+        """Runs one token; returns its hidden state, and what is kept of it and those before it.
+
+        Args:
+          own: What is kept of the tokens before it.
+          index: Its place among them.
+          mask: Which of them, itself included, it may look at.
+          bias: Added to the logits of these.
+          encoded: What is kept of the prompt.
+        """
         h = self.attention_norm(y)
-        new = self.attention.keys_values(h)
-        y = y + self.attention.recall(h, earlier, new)
+        own = kept.write(own, self.attention.keys_values(h), index)
+        y = y + self.attention.recall(h, kept.seen(own, mask, bias))
         y = y + self.crossattention.recall(self.crossattention_norm(y), encoded)
-        return y + self.mlp(self.mlp_norm(y)), new
+        return y + self.mlp(self.mlp_norm(y)), own

@@ -6,7 +6,7 @@ import numbers
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 from unified_io.errors import ConfigError
 
@@ -81,7 +81,6 @@ class Sampler:
             tempered = logits / jnp.where(greedy, 1.0, temperature)
             measured = tempered if self.tempered_nucleus else logits
             cuts = ~greedy & ((top_k > 0) | (top_p < 1) | (min_p > 0))
-            # Sorting a vocabulary takes longer than drawing from it.
             kept = jax.lax.cond(
                 jnp.any(cuts),
                 lambda: kept_tokens(measured, top_k, top_p, min_p),
@@ -113,15 +112,30 @@ def kept_tokens(
     min_p: Float[Array, "#B 1"] | float = 0.0,
 ) -> Array:
     """Returns which tokens may be drawn, bool [B, V]; the arguments are those of `Sampler`, one a row or for all."""
-    size = logits.shape[-1]
-    ordered = jnp.sort(logits, axis=-1, descending=True)
-    total = jnp.cumsum(jax.nn.softmax(ordered, axis=-1), axis=-1)
-    # The last place of each cut; rounding may leave the whole sum below p, and then it is that of the last token.
-    nucleus = jnp.where(top_p < 1, jnp.sum(total < top_p, axis=-1, keepdims=True), size - 1)
-    most = jnp.where(top_k > 0, top_k - 1, size - 1)
-    last = jnp.minimum(jnp.minimum(nucleus, most), size - 1)
-    least = ordered[:, :1] + jnp.log(min_p)
-    return logits >= jnp.maximum(jnp.take_along_axis(ordered, last, axis=-1), least)
+    logits = jnp.where(logits == 0, 0.0, logits)  # -0 is as likely as 0
+    probabilities = jax.nn.softmax(logits, axis=-1)
+    ranks = _ranks(logits)
+
+    def enough(least: Array) -> Array:
+        """Whether the tokens from a rank up are all that a cut keeps."""
+        chosen = ranks >= least
+        nucleus = (top_p < 1) & (jnp.sum(jnp.where(chosen, probabilities, 0.0), -1, keepdims=True) >= top_p)
+        return nucleus | ((top_k > 0) & (jnp.sum(chosen, -1, keepdims=True) >= top_k))
+
+    def settle(place: Array, least: Array) -> Array:
+        higher = least | (jnp.uint32(1) << (31 - place).astype(jnp.uint32))
+        return jnp.where(enough(higher), higher, least)
+
+    # The highest rank that keeps enough, bit by bit: sorting a vocabulary takes as long as a step of a small model.
+    least = jax.lax.fori_loop(0, 32, settle, jnp.zeros((logits.shape[0], 1), jnp.uint32))
+    return (ranks >= least) & (logits >= logits.max(-1, keepdims=True) + jnp.log(min_p))
+
+
+def _ranks(logits: Float[Array, "B V"]) -> UInt32[Array, "B V"]:
+    """Whole numbers that are in the order of the logits."""
+    bits = jax.lax.bitcast_convert_type(logits.astype(jnp.float32), jnp.uint32)
+    sign = jnp.uint32(1 << 31)
+    return jnp.where(bits & sign, ~bits, bits | sign)
 
 
 def row_keys(rng: PRNGKeyArray, rows: int) -> PRNGKeyArray:

@@ -234,11 +234,9 @@ class Attention(nn.Module):
         heads = attend(q, kv["k"], v, mask=mask, scale=self._scale, impl=self.impl)
         return self.out(heads.reshape(*heads.shape[:2], -1), deterministic=deterministic)
 
-    def recall(
-        self, q: Float[Array, "B 1 H K"], *parts: Seen, new: KV | None = None
-    ) -> Float[Array, "B 1 W"]:
-        """Attends from one token to what is kept, and to itself where `new` is given, and projects out."""
-        heads = kept.attend(q, parts, new, self._scale)
+    def recall(self, q: Float[Array, "B 1 H K"], *parts: Seen) -> Float[Array, "B 1 W"]:
+        """Attends from one token to what is kept, and projects out."""
+        heads = kept.attend(q, parts, self._scale)
         return self.out(heads.reshape(*heads.shape[:2], -1))
 
     @property

@@ -53,8 +53,11 @@ class Embed(nn.Module):
 
     def attend(self, hidden: Float[Array, "*B D"]) -> Float[Array, "*B V"]:
         """Logits `hidden embeddingᵀ / sqrt(D)`, at least float32, over all rows of the table, padding rows included."""
-        wide = hidden.astype(np.promote_types(hidden.dtype, np.float32))
-        return (wide / self.width**0.5) @ self.embedding.T
+        wide = hidden.astype(np.promote_types(hidden.dtype, np.float32)) / self.width**0.5
+        if wide.size == self.width:
+            # One token: on a CPU, the only way to write it that XLA does not turn into a loop of its own, half as fast.
+            return (self.embedding @ wide.reshape(-1)).reshape(*hidden.shape[:-1], -1)
+        return wide @ self.embedding.T
 
     def _drawn(self, key: PRNGKeyArray, shape: tuple[int, int], dtype: DTypeLike) -> Float[Array, "V D"]:
         table = nn.initializers.normal(1.0)(key, shape, dtype)

@@ -9,13 +9,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from unified_io import errors
 from unified_io.nn import attention, kept
 from unified_io.nn.attention import Attention
 from unified_io.nn.held import HELD
-from unified_io.nn.kept import KV, Kept, Seen
+from unified_io.nn.kept import Kept, Seen
 from unified_io.nn.mlp import GatedMlp
 from unified_io.nn.norm import RMSNorm
 
@@ -151,21 +151,30 @@ class DecoderBlock(nn.Module):
     def step(
         self,
         y: Float[Array, "B 1 D"],
+        own: Kept,
+        index: Int[Array, ""],
         *,
-        earlier: Seen,
+        mask: Bool[Array, "#B 1 1 L"],
         encoded: Seen,
         angles: Float[Array, "#B 1 half"],
-    ) -> tuple[Float[Array, "B 1 D"], KV]:
-        """Runs one token; returns its hidden state, and its keys and values.
+        places: Int[Array, " L"] | None = None,
+    ) -> tuple[Float[Array, "B 1 D"], Kept]:
+        """Runs one token; returns its hidden state, and what is kept of it and those before it.
 
-        It sees itself, and what is kept of earlier and of encoded tokens.
+        Args:
+          own: What is kept of the tokens before it.
+          index: Its place among them.
+          mask: Which of them, itself included, it may look at.
+          encoded: What is kept of the encoded tokens.
+          places: The places `mask` speaks of, where it is not all of them: only these are read.
         """
         h = self.pre_self_attention_layer_norm(y)
-        new = self.self_attention.keys_values(h, angles)
-        y = y + self.self_attention.recall(self.self_attention.queries(h, angles), earlier, new=new)
+        own = kept.write(own, self.self_attention.keys_values(h, angles), index)
+        earlier = kept.seen(own if places is None else kept.at(own, places), mask)
+        y = y + self.self_attention.recall(self.self_attention.queries(h, angles), earlier)
         q = self.encoder_decoder_attention.queries(self.pre_cross_attention_layer_norm(y), angles)
         y = y + self.encoder_decoder_attention.recall(q, encoded)
-        return self._finish(y, deterministic=True), new
+        return self._finish(y, deterministic=True), own
 
     def _finish(self, y, deterministic):
         h = self.mlp(self.pre_mlp_layer_norm(y), deterministic=deterministic)
