@@ -6,15 +6,17 @@
 
 Parameters are random and inputs synthetic: 512 words and a picture a row; answers are 1,024 tokens of a picture, 512 of
 text, and 512 of a sound (not in `reduced`, which has none). Prefill is the encoder and the keys and
-values it leaves for the decoder; decode is what a further token takes, from 1/8 to 7/8 of the answer.
+values it leaves for the decoder; decode is what a token takes half-way through the answer, where the cache grows.
 
 of_bandwidth = bytes that a step has to read / (seconds x bytes a second that this process can read): the weights of the
 decoder and of the head once, keys and values of real tokens of every row. of_matmul = operations of a step / (seconds x
 operations a second of a large product): two for each weight and row, and for attention over real tokens. Both bounds
-are measured in the same process just before.
+are measured in the same process just before; of_bound is the share of what the nearer of the two allows, for a step
+that reads much and computes little can not come near the other.
 
-naive is the loop without a cache: encoder and decoder over all places again for every token. It is timed for a few
-tokens, all of which take as long.
+A whole picture is timed with its pixels, and beside it the first 128 and 384 tokens of one, from the inputs on;
+marginal is what a token takes between these. naive is the loop without a cache: encoder and decoder over all places
+again for every token. It is timed for a few tokens, all of which take as long.
 
 JSON: `batch1_of_bandwidth`, `batch16_of_matmul`, `image_over_naive`, `recompiles` (programs compiled by second calls),
 and under `rows` what was measured.
@@ -25,6 +27,7 @@ import dataclasses
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +58,7 @@ GENERATING = {
 # Sounds are spoken by the base model's number of codes; what turns codes into sound is no part of a step.
 SOUND = AudioTarget(vit_vqgan=ViTVQGANConfig(width=64, num_heads=1, num_layers=1, mlp_dim=128))
 SAMPLER = Sampler(temperature=1.0, top_p=0.95)
+SOME = 256  # tokens, half of them before the cache grows
 
 
 class Writer:
@@ -78,17 +82,18 @@ class Writer:
         self._functions = compiled(self.config)
         self._places = np.stack([np.arange(rows), np.zeros(rows)], axis=1).astype(np.int32)
 
-    def begin(self) -> Any:
-        """Encodes the inputs."""
-        return self._functions.begin(
+    def begin(self, at: int = 0) -> Any:
+        """Encodes the inputs. Tokens before place `at` stay unwritten: what is in them is nothing to the time."""
+        begun = self._functions.begin(
             self._params,
             self.batch,
             np.arange(self.rows, dtype=np.int32),
             np.uint32(0),
             self._places,
             length=self.length,
-            room=rooms(self.length)[0],
+            room=next(room for room in rooms(self.length) if room > at),
         )
+        return begun._replace(index=np.int32(at)) if at else begun
 
     def write(self, writing: Any, tokens: int) -> Any:
         """Writes so many tokens more in every row."""
@@ -124,30 +129,31 @@ def measure(
 ) -> dict[str, Any]:
     """Times prefill and decoding of one target in one batch."""
     writer = Writer(config, params, target, rows, words)
-    first, some = writer.length // 8, writer.length * 3 // 4
-    begun = time.perf_counter()
-    jax.block_until_ready(writer.write(writer.begin(), first))
-    compiling = time.perf_counter() - begun
-    prefill = bounds.fastest(writer.begin, 0.5)
-    seconds = []
-    for _ in range(repeats):
-        writing = jax.block_until_ready(writer.write(writer.begin(), first))
+    at = writer.length // 2 - SOME // 2
+    first, prefill, step = np.inf, np.inf, np.inf
+    for repeat in range(repeats + 1):
         begun = time.perf_counter()
-        jax.block_until_ready(writer.write(writing, some))
-        seconds.append(time.perf_counter() - begun)
-    step = float(np.median(seconds)) / some
+        writing = jax.block_until_ready(writer.begin(at))
+        encoded = time.perf_counter()
+        jax.block_until_ready(writer.write(writing, SOME))
+        ended = time.perf_counter()
+        if repeat == 0:
+            first = ended - begun
+        else:
+            prefill, step = min(prefill, encoded - begun), min(step, (ended - encoded) / SOME)
     bytes_read, operations = writer.step_work()
     return {
         "target": target,
         "batch": rows,
-        "first_s": compiling,
+        "first_s": first,
         "prefill_s": prefill,
         "prefill_tokens_per_s": rows
         * int((writer.batch["encoder"]["segment_ids"][0, 0] > 0).sum())
         / prefill,
         "decode_tokens_per_s": rows / step,
-        "of_bandwidth": bytes_read / step / bounds.bandwidth(),
-        "of_matmul": operations / step / bounds.products(),
+        "of_bandwidth": (read := bytes_read / bounds.bandwidth()) / step,
+        "of_matmul": (computed := operations / bounds.products()) / step,
+        "of_bound": max(read, computed) / step,
     }
 
 
@@ -156,15 +162,28 @@ def whole(config: UnifiedIOConfig, params: Any, words: int, repeats: int) -> dic
     writer = Writer(config, params, "image", 1, words)
     call = lambda: writer.render(writer.write(writer.begin(), writer.length))  # noqa: E731
     jax.block_until_ready(call())
-    seconds = min(bounds.fastest(call, 0.0) for _ in range(repeats))
+    seconds = min(_seconds(call) for _ in range(repeats))
+    begun = {
+        n: min(_seconds(lambda n=n: writer.write(writer.begin(), n)) for _ in range(repeats))
+        for n in (128, 384)
+    }
     naive = _naive(writer, params)
     return {
         "target": "image",
         "tokens": writer.length,
+        "first_128_s": begun[128],
+        "first_384_s": begun[384],
+        "marginal_tokens_per_s": (384 - 128) / (begun[384] - begun[128]),
         "whole_s": seconds,
         "naive_s": naive * writer.length,
         "over_naive": naive * writer.length / seconds,
     }
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    begun = time.perf_counter()
+    jax.block_until_ready(call())
+    return time.perf_counter() - begun
 
 
 def _naive(writer: Writer, params: Any) -> float:
@@ -203,8 +222,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tiny model, under a minute")
     parser.add_argument("--json", action="store_true", help="last line one JSON object")
     args = parser.parse_args()
+    batches = {name: BATCHES if args.preset != "reduced" else (1,) for name in ("text", "image", "audio")}
     if args.quick:
         args.preset, args.repeats = "quick", 1
+        batches = {"text": (1,), "image": (1, 16), "audio": (1,)}
     preset: Preset = GENERATING[args.preset]
     config = preset.model(dtype="float32", remat="none", attention="xla")
     if args.preset != "reduced":
@@ -219,7 +240,7 @@ def main() -> None:
     )
     rows = []
     for target in config.targets:
-        for batch in BATCHES if args.preset != "reduced" else (1,):
+        for batch in batches[target.name]:
             rows.append(_told(measure(config, params, target.name, batch, args.words, args.repeats)))
     rows.append(_told(whole(config, params, args.words, args.repeats)))
     before = len(compilations)
