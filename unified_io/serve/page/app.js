@@ -183,18 +183,25 @@ async function render(part, body) {
 async function boxed(uri, boxes) {
   const image = element("img", { src: uri });
   await image.decode();
-  const canvas = element("canvas", { width: image.naturalWidth, height: image.naturalHeight });
+  // Small pictures are drawn larger, so that lines and names do not hide them.
+  const times = Math.max(1, Math.round(480 / Math.max(image.naturalWidth, image.naturalHeight)));
+  const canvas = element("canvas", { width: image.naturalWidth * times, height: image.naturalHeight * times });
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", boxes.map((one) => `${one.label || "box"} at ${one.box.map(Math.round)}`).join("; "));
   const context = canvas.getContext("2d");
-  context.drawImage(image, 0, 0);
-  const scale = Math.max(canvas.width, canvas.height) / 320;
-  context.lineWidth = 2 * scale;
-  context.font = `${14 * scale}px system-ui`;
-  boxes.forEach(({ box: [top, left, bottom, right], label }, i) => {
-    context.strokeStyle = context.fillStyle = `hsl(${(i * 137) % 360} 80% 45%)`;
+  context.imageSmoothingEnabled = false;
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  const size = Math.max(canvas.width, canvas.height) / 24;
+  context.font = `${size}px system-ui`;
+  boxes.forEach(({ box, label }, i) => {
+    const [top, left, bottom, right] = box.map((place) => place * times);
+    context.strokeStyle = context.fillStyle = `hsl(${(i * 137) % 360} 90% 65%)`;
+    context.lineWidth = size / 8;
     context.strokeRect(left, top, right - left, bottom - top);
-    context.fillText(label, left + 2 * scale, top + 14 * scale);
+    const above = top > 1.5 * size ? top - 0.4 * size : bottom + size;
+    context.strokeStyle = "black";
+    context.strokeText(label, left, above);
+    context.fillText(label, left, above);
   });
   return canvas;
 }
