@@ -1,6 +1,6 @@
-"""One tiny connected language model for all of these tests."""
+"""The one small connected language model that tests share: words, pictures, videos and sounds in, words out."""
 
-import pytest
+import dataclasses
 
 from unified_io.backbones.decoder_only import DecoderOnlyConfig
 from unified_io.chat_vocab import ChatVocabulary
@@ -9,10 +9,18 @@ from unified_io.connectors.linear import PooledToTokensConfig
 from unified_io.connectors.merge import MergeConfig
 from unified_io.dialog.formats import VICUNA
 from unified_io.encoders.clip import ClipConfig
+from unified_io.encoders.imagebind import ImageBindImuConfig
+from unified_io.encoders.point_bert import PointBertConfig
 from unified_io.encoders.whisper import WhisperConfig
 from unified_io.mel import MelConfig
 from unified_io.modalities.connected.chat import ChatInput, ChatTarget
-from unified_io.modalities.connected.fronts import FramesFront, ImageFront, MelFront
+from unified_io.modalities.connected.fronts import (
+    FramesFront,
+    ImageFront,
+    MelFront,
+    MotionFront,
+    PointsFront,
+)
 from unified_io.modalities.connected.medium import Medium
 
 WIDTH = 32
@@ -23,8 +31,8 @@ LANGUAGE = DecoderOnlyConfig(
 )
 
 
-def config() -> ConnectedLMConfig:
-    """Words, pictures, short videos and sounds in; words out."""
+def connected_config(**language) -> ConnectedLMConfig:
+    """Returns the model; `language` overrides numbers of its language model."""
     image = Medium(
         kind="image",
         front=ImageFront(side=16),
@@ -47,12 +55,36 @@ def config() -> ConnectedLMConfig:
         encoder=WhisperConfig(mels=16, width=16, num_heads=2, num_layers=1, mlp_dim=32, num_positions=8),
         connector=PooledToTokensConfig(num_tokens=2, out_width=WIDTH),
     )
-    return ConnectedLMConfig(LANGUAGE, (ChatInput(**CHAT), image, video, sound), (ChatTarget(**CHAT),))
+    return ConnectedLMConfig(
+        dataclasses.replace(LANGUAGE, **language),
+        (ChatInput(**CHAT), image, video, sound),
+        (ChatTarget(**CHAT),),
+    )
 
 
-@pytest.fixture(scope="session")
-def model():
-    """A random model that may answer."""
-    from unified_io.api import loading
-
-    return loading.from_config(config(), allow_random=True)
+def sensing_config() -> ConnectedLMConfig:
+    """Returns a model that also reads points in space and motion."""
+    spread = PooledToTokensConfig(num_tokens=2, out_width=WIDTH)
+    points = Medium(
+        kind="point_cloud",
+        front=PointsFront(points=16),
+        encoder=PointBertConfig(
+            width=16,
+            num_heads=2,
+            num_layers=1,
+            mlp_dim=16,
+            num_groups=4,
+            group_size=4,
+            group_dim=8,
+            projection_dim=8,
+        ),
+        connector=spread,
+    )
+    motion = Medium(
+        kind="imu",
+        front=MotionFront(seconds=0.2),
+        encoder=ImageBindImuConfig(width=16, num_heads=2, num_layers=1, output_dim=8, steps=40),
+        connector=spread,
+    )
+    config = connected_config()
+    return dataclasses.replace(config, inputs=(*config.inputs, points, motion))
