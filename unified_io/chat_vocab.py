@@ -38,9 +38,19 @@ class ChatVocabulary:
         object.__setattr__(self, "added", tuple(self.added))  # gin hands lists over
 
     @property
+    def present(self) -> bool:
+        """Whether its file is there; one that is not is asked for when words are read or written."""
+        return self.path is None or Path(self.path).is_file()
+
+    @property
+    def used(self) -> int:
+        """Ids that mean something."""
+        return self._pieces.get_piece_size() + len(self.added)
+
+    @property
     def rows(self) -> int:
         """Rows of the embedding table."""
-        used = self._pieces.get_piece_size() + len(self.added)
+        used = self.used
         if self.size is not None and self.size < used:
             raise ConfigError(
                 f"the vocabulary has {used} ids but its table {self.size} rows; set size={used}"

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from unified_io.backbones.decoder_only import DecoderOnly, DecoderOnlyConfig
+from unified_io.errors import ConfigError
 from unified_io.loss import TargetOutput
 from unified_io.modalities.connected.chat import LANGUAGE_MODEL
 from unified_io.model import Encoded, RowNetwork, UnifiedIOConfig, scored
@@ -50,6 +51,21 @@ class ConnectedLMConfig(UnifiedIOConfig):
         """As `UnifiedIOConfig.drops`: LoRA or a connector may."""
         parts = (self.backbone.lora, *(getattr(m, "connector", None) for m in self.inputs))
         return any(getattr(part, "dropout_rate", 0.0) > 0 for part in parts)
+
+    def check(self) -> None:
+        """As `UnifiedIOConfig.check`: a vocabulary that is there has no more ids than the language model rows.
+
+        Raises:
+          ConfigError: One has.
+        """
+        rows = self.backbone.vocab_size
+        for vocabulary in {m.vocabulary for m in (*self.inputs, *self.targets) if hasattr(m, "vocabulary")}:
+            if vocabulary.present and vocabulary.rows > rows:
+                name = vocabulary.path or "of this package"
+                raise ConfigError(
+                    f"the vocabulary {name} has {vocabulary.rows} ids, but the table of embeddings {rows} rows: give "
+                    "the tokenizer.model that lies beside the weights, and new ones as from_pretrained(new_tokens=…)"
+                )
 
     def row_flops(self, e: float, d: float, ee: float, dd: float, ed: float) -> dict[str, float]:
         """As `UnifiedIOConfig.row_flops`; both sides are tokens of one sequence."""

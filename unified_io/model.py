@@ -65,6 +65,9 @@ class UnifiedIOConfig:
         """Whether training draws dropout."""
         return self.backbone.dropout_rate > 0
 
+    def check(self) -> None:
+        """Finds parts that do not go together and that only their files tell; here there are none."""
+
     def row_flops(self, e: float, d: float, ee: float, dd: float, ed: float) -> dict[str, float]:
         """Returns the operations of a forward pass of the backbone, by part; see `flops.FORMULA`.
 

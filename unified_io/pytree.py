@@ -6,9 +6,14 @@ from typing import Any
 import jax
 
 
-def named_leaves(tree: Any) -> dict[str, Any]:
-    """Returns the leaves by name, in tree order; a name is the path with `/` between its keys."""
-    paths, _ = jax.tree_util.tree_flatten_with_path(tree)
+def named_leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> dict[str, Any]:
+    """Returns the leaves by name, in tree order; a name is the path with `/` between its keys.
+
+    Args:
+      tree: Any.
+      is_leaf: Says which nodes are leaves, besides those that are.
+    """
+    paths, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_leaf)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in paths}
 
 
@@ -33,6 +38,12 @@ def nested(named: Mapping[str, Any]) -> dict[str, Any]:
             node = node.setdefault(parent, {})
         node[last] = leaf
     return root
+
+
+def together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts nested dicts without common leaves together: `{"a": {"b": 1}}` and `{"a": {"c": 2}}` become one."""
+    both = {name: together(one[name], other[name]) for name in one.keys() & other.keys()}
+    return {**one, **other, **both}
 
 
 def abstract(tree: Any) -> Any:

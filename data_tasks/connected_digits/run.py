@@ -21,7 +21,7 @@ from data_tasks.media_tokenizers import announce
 from unified_io import api, checkpoint, pytree
 from unified_io.checkpoint import PARAMS_FOLDER
 from unified_io.connected_lm import ConnectedLMConfig
-from unified_io.convert import families, folders
+from unified_io.convert import families, folders, growth
 from unified_io.data.pipeline import bind, examples
 from unified_io.errors import ConfigError
 from unified_io.evaluation import stats
@@ -47,7 +47,8 @@ class ConnectedRun:
       source: The digits.
       tested: Tasks that are asked in the end, of the test split.
       examples: How many questions of each.
-      parts_dir: Where encoders and language model are kept; None keeps them with this run.
+      parts_dir: Where encoders and language model are kept; None keeps them with this run. A language model of another
+        run learns new tokens of this one from the mean of all others.
     """
 
     model_dir: str
@@ -180,14 +181,20 @@ class ConnectedRun:
             source=self._digits,
             optimizer=optimizer.over(stage.steps),
             total_steps=stage.steps,
+            frozen_storage=stage.storage,
             initial_params={"": str(begins)},
         )
+
+    def _language(self) -> Any:
+        """Parameters of the language model; tokens that it did not know, when it is of another run, are added."""
+        loaded = folders.load(self._parts / LANGUAGE)
+        mine, theirs = (config.target("text").vocabulary.added for config in (self.model, loaded.config))
+        return growth.with_tokens(loaded.config, loaded.params, [t for t in mine if t not in theirs])[1]
 
     def _together(self, stages: list[str]) -> Any:
         """Parameters drawn at random, then those of the parts, then what each of the stages has trained."""
         found = pytree.named_leaves(folders.random_params(self.model, seed=self.language.seed))
-        language = folders.load(self._parts / LANGUAGE).params
-        found |= pytree.named_leaves(language)
+        found |= pytree.named_leaves(self._language())
         for kind in self.encoders:
             name = f"shared_{self.model.input(kind).encoder_key}/"
             own, _ = checkpoint.load_params(self._parts / f"{kind}_encoder" / PARAMS_FOLDER)

@@ -17,6 +17,8 @@ class Stage:
       steps: How long.
       optimizer: Optimizer and schedule, which ends with the stage; `trained` goes into it.
       after: Earlier stages whose parameters it begins with, in order; None is all of them.
+      storage: How the blocks of the language model are held that do not move: "int8", "nf4" or another name in
+        `backbones.frozen.STORAGES`; None as they are. What follows begins in full precision again.
       model: The system as it is in this stage, another resolution for one; None is the system as a whole.
     """
 
@@ -26,6 +28,7 @@ class Stage:
     steps: int
     optimizer: OptimizerConfig = OptimizerConfig()
     after: tuple[str, ...] | None = None
+    storage: str | None = None
     model: Any = None
 
     def __post_init__(self):

@@ -10,6 +10,7 @@ import seqio
 import tensorflow as tf
 
 from tests.tiny import MEL, tiny_config
+from tests.tiny_connected import connected_config
 from unified_io.data import pipeline
 from unified_io.errors import ConfigError, DataError
 from unified_io.evaluation import gallery, panels, scoreboard
@@ -17,6 +18,7 @@ from unified_io.evaluation.evaluator import TOGETHER, Evaluator
 from unified_io.evaluation.judge import Judged, judge_of
 from unified_io.evaluation.metric import Mean, Whole
 from unified_io.evaluation.predictions import Predictions, plain
+from unified_io.evaluation.report import CloudPanel, MotionPanel, StrokesPanel
 
 EXAMPLES = 40  # more than are answered at once
 
@@ -331,6 +333,29 @@ def test_hidden_pixels_are_covered_and_boxes_read():
     box = panels.boxes(boxes_to_text(np.array([[0.1, 0.2, 0.5, 0.6]]), ["dog"]), truth=True)[0]
     assert box.label == "dog" and box.truth and box.yxyx == pytest.approx((0.1, 0.2, 0.5, 0.6), abs=2e-3)
     assert panels.boxes("no box") == () and panels.boxes(pixels) == ()
+
+
+def test_clouds_motion_and_filter_banks_of_other_models_are_shown():
+    bands = np.arange(15, dtype=np.float32).reshape(3, 5) - 20
+    example = {
+        "audio_inputs": bands,
+        "point_cloud_inputs": np.ones((4, 3), np.float32),
+        "imu_inputs": np.ones((8, 6), np.float32),
+        "action_inputs": np.ones((2, 3), np.float32),
+    }
+    sound, cloud, motion, strokes = panels.inputs(example, MEL)
+    assert sound.pixels.shape == (5, 3) and sound.label == "audio"
+    np.testing.assert_allclose(
+        sound.pixels[:, 0], np.arange(4, -1, -1) / 14
+    )  # time to the right, high bands above
+    assert (type(cloud), cloud.label) == (CloudPanel, "point cloud")
+    assert (type(motion), motion.rate) == (MotionPanel, 200)
+    assert type(strokes) is StrokesPanel
+
+
+def test_sounds_are_heard_as_a_connected_model_takes_them():
+    config = connected_config()
+    assert gallery.sounds_of(config) == config.input("audio").front.mel
 
 
 def test_truths_become_plain():

@@ -16,7 +16,7 @@ from PIL import Image
 
 from unified_io.errors import DataError
 from unified_io.evaluation import report as r
-from unified_io.evaluation.report import chart, embed, facts
+from unified_io.evaluation.report import chart, embed, facts, sensors
 from unified_io.evaluation.report.markup import Markup, element
 from unified_io.evaluation.stats import Score
 
@@ -260,6 +260,11 @@ def test_clashes_are_refused():
         r.SoundPanel(np.zeros(0), 8000),
         r.SoundPanel(np.zeros((2, 8)), 8000),
         r.StrokesPanel(np.full((2, 3), np.inf)),
+        r.CloudPanel(np.full((2, 3), np.nan)),
+        r.CloudPanel(np.zeros((0, 3))),
+        r.CloudPanel(np.zeros((4, 2))),
+        r.MotionPanel(np.zeros((0, 6)), 200.0),
+        r.MotionPanel(np.full((4, 6), np.nan), 200.0),
         "text",
     ],
 )
@@ -280,6 +285,37 @@ def test_strokes_are_numbered_and_lifts_are_dashed():
     assert strokes == ["20.0,10.0 20.0,90.0", "60.0,50.0 90.0,50.0"]
     assert len(re.findall(r'class="lifted"', page)) == 2
     assert re.findall(r'text-anchor="middle">(\d)<', page) == ["1", "2"]
+
+
+def page_of(panel):
+    gallery = r.Gallery("", (r.Item((panel,), ()),))
+    return r.to_html(full_report(matrix=None, sections=(r.Section("S", parts=(gallery,)),)))
+
+
+def test_a_cloud_is_seen_from_the_front_and_near_points_lie_over_far_ones():
+    """Four points on the axes: right is right, up is up, and what is in front is drawn last and darkest."""
+    points = np.array([(0, 0, 1.0), (0, 1.0, 0), (1.0, 0, 0), (0, 0, -1.0), (0, -1.0, 0), (-1.0, 0, 0)])
+    page = page_of(r.CloudPanel(1000 * points + 7))
+    dots = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="1.3" class="dot d(\d)"', page)
+    assert "cloud of 6 points" in page and [shade for *_, shade in dots] == ["0", "0", "1", "1", "2", "2"]
+    places, near = sensors.projected(points)
+    front, above, right, back, below, left = range(6)
+    assert near[front] == near.max() and near[back] == near.min()
+    assert places[above, 1] < 10 and places[below, 1] > 90
+    assert places[right, 0] > 90 and places[left, 0] < 10
+    assert [float(x) for x in dots[-1][:2]] == pytest.approx(places[front], abs=0.01)
+
+
+def test_a_cloud_of_many_points_is_thinned():
+    page = page_of(r.CloudPanel(np.random.default_rng(0).normal(size=(5000, 3))))
+    assert page.count('class="dot') == 600 and "cloud of 5000 points" in page
+
+
+def test_motion_is_two_charts_of_three_curves_over_seconds():
+    values = np.stack([np.full(400, float(channel)) for channel in range(6)], axis=1)
+    page = page_of(r.MotionPanel(values, 200.0))
+    assert page.count("<title>x</title>") == page.count("<title>z</title>") == 2
+    assert all(name in page for name in ("acceleration", "rotation", ">seconds<", ">1.5<"))
 
 
 def test_thinned_keeps_the_mean_and_skips_gaps():

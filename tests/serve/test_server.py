@@ -12,12 +12,13 @@ import numpy as np
 import openai
 import pytest
 from PIL import Image
+from serving import Serving
 
 from unified_io.preprocess import sound
 from unified_io.serve.app import make_app
 from unified_io.serve.limits import Limits
 
-from .conftest import LIMITS, Serving
+from .conftest import LIMITS
 
 DRAW = {"temperature": 1.0, "top_p": 1.0}
 

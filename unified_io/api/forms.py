@@ -80,7 +80,7 @@ def named(form: str | Mapping[str, Any], vocabulary: Vocabulary | None) -> Const
       vocabulary: Of what is written.
 
     Raises:
-      ConfigError: There is no such form, or what is written has no vocabulary of words.
+      ConfigError: There is no such form, or what is written has no vocabulary of words, or one of another model's.
     """
     if not isinstance(form, str) and len(form) != 1:
         raise ConfigError(f"constraint {form!r} is to be one of {', '.join(GRAMMARS)} with what it takes")
@@ -90,6 +90,8 @@ def named(form: str | Mapping[str, Any], vocabulary: Vocabulary | None) -> Const
         raise unknown("form of an answer", str(name), known)
     if vocabulary is None:
         raise ConfigError(f"the form {name!r} is one of text; leave constraint out")
+    if not hasattr(vocabulary, "pieces"):
+        raise ConfigError(f"this model can not be held to the form {name!r}; leave constraint out")
     if isinstance(form, str):
         return FORMS[name](vocabulary)
     try:
@@ -154,6 +156,8 @@ def _finish(members: Bool[np.ndarray, " V"], size: int) -> Constraint:
 
 
 def _locations(vocabulary: Vocabulary) -> Bool[np.ndarray, " V"]:
+    if not hasattr(vocabulary, "is_location"):
+        raise ConfigError("this model has no words for places; ask it in words: generate, vqa")
     return np.asarray(vocabulary.is_location(np.arange(vocabulary.size)))
 
 

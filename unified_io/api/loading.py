@@ -1,6 +1,6 @@
 """Models from folders into the hands of a user: where the folder is, and what makes its sound."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from unified_io.api.model import UnifiedIO
 from unified_io.backbones.frozen import held
 from unified_io.connected_lm import ConnectedLMConfig
-from unified_io.convert import families, folders, stream, systems
+from unified_io.convert import families, folders, growth, stream, systems
 from unified_io.convert import vocoder as vocoders
 from unified_io.errors import CheckpointError, ConfigError
 from unified_io.model import UnifiedIOConfig
@@ -27,6 +27,7 @@ def from_pretrained(
     allow_random: bool = False,
     allow_pickle: bool = False,
     hub: bool = False,
+    new_tokens: Sequence[str] = (),
     **options: Any,
 ) -> UnifiedIO:
     """Loads a model that `save_pretrained` or a training job wrote, or a released one; also LLaVA and InstructBLIP.
@@ -43,6 +44,7 @@ def from_pretrained(
       allow_random: Let a model with parameters that no file gave generate all the same.
       allow_pickle: Also read PyTorch's pickles; nothing in them is run.
       hub: Where there is no such folder, download it from the Hugging Face hub (needs `unified-io[hub]`).
+      new_tokens: Tokens to add to the vocabulary of a connected model, see `convert.growth`; for training.
       options: `inputs` and `targets` (modalities to keep), `config`, `tokenizer`, `expect_missing`: see
         `convert.folders.load`.
 
@@ -53,22 +55,31 @@ def from_pretrained(
     kept = "float32" if dtype == INT8 else dtype
     folder = _folder(path, hub)
     if (system := systems.load(folder)) is not None:
-        return _system(*system, dtype)
+        return _system(*system, dtype, new_tokens)
     loaded = folders.load(folder, dtype=kept, allow_pickle=allow_pickle, **options)
     if any(getattr(getattr(m, "vocabulary", None), "path", None) == "" for m in loaded.config.targets):
         print(
             f"no {families.TOKENIZER_FILE} beside the model: it can not read or write words until one is given"
         )
     speak = _vocoder(vocoder, loaded.config, allow_pickle) if vocoder else None
-    params = held(loaded.params, BACKBONE, INT8) if dtype == INT8 else loaded.params
-    return UnifiedIO(loaded.config, params, speak, loaded.uninitialised, allow_random)
+    config, params = _grown(loaded.config, loaded.params, new_tokens)
+    params = held(params, BACKBONE, INT8) if dtype == INT8 else params
+    return UnifiedIO(config, params, speak, loaded.uninitialised, allow_random)
 
 
-def _system(config: ConnectedLMConfig, params: Any, dtype: str | None) -> UnifiedIO:
+def _system(
+    config: ConnectedLMConfig, params: Any, dtype: str | None, new_tokens: Sequence[str]
+) -> UnifiedIO:
     """A connected system; in int8 the matrices of its language model are."""
     if dtype not in (None, "float32", INT8):
         raise ConfigError(f"dtype {dtype!r} of a connected system; give 'float32' or {INT8!r}")
+    config, params = _grown(config, params, new_tokens)
     return UnifiedIO(config, held(params, BACKBONE, INT8) if dtype == INT8 else params)
+
+
+def _grown(config: Any, params: Any, new_tokens: Sequence[str]) -> tuple[Any, Any]:
+    config.check()
+    return growth.with_tokens(config, params, new_tokens) if new_tokens else (config, params)
 
 
 def from_config(config: UnifiedIOConfig, *, seed: int = 0, allow_random: bool = False) -> UnifiedIO:

@@ -8,6 +8,7 @@ import numpy as np
 
 from unified_io.api.actions import Actions
 from unified_io.api.asked import Asked
+from unified_io.api.describing import Describing
 from unified_io.api.language import Language
 from unified_io.api.people import People
 from unified_io.api.pictures import Pictures
@@ -17,7 +18,7 @@ from unified_io.convert import folders
 from unified_io.errors import ConfigError
 
 
-class UnifiedIO(Asked, Language, People, Pictures, Sound, Actions, Streaming):
+class UnifiedIO(Asked, Describing, Language, People, Pictures, Sound, Actions, Streaming):
     """A model with its parameters.
 
         model = from_pretrained("runs/digits")

@@ -11,6 +11,7 @@ from unified_io.api.engine import Engine
 from unified_io.api.options import Options
 from unified_io.api.rows import lay_out, needed
 from unified_io.errors import ConfigError, unknown
+from unified_io.modalities.connected.chat import ChatTarget
 from unified_io.modalities.text import TextTarget
 
 
@@ -104,7 +105,7 @@ class Scoring(Engine):
         return found
 
 
-def split(answers: Sequence[str], target: TextTarget) -> list[list[int]]:
+def split(answers: Sequence[str], target: TextTarget | ChatTarget) -> list[list[int]]:
     """Groups answers so that each group fits a row as parallel streams: their indices, in order.
 
     Raises:
@@ -115,7 +116,7 @@ def split(answers: Sequence[str], target: TextTarget) -> list[list[int]]:
     groups: list[list[int]] = []
     room = 0
     for index, answer in enumerate(answers):
-        tokens = len(target.tokenize(answer)) + 1 if answer.strip() else 0
+        tokens = target.cost(answer) if answer.strip() else 0
         if not 1 < tokens <= target.max_length:
             what = f"{tokens} tokens long, the model writes {target.max_length}" if tokens else "empty"
             raise ConfigError(f"answer {index} ({answer[:40]!r}) is {what}; it can not be scored")

@@ -10,6 +10,7 @@ from unified_io.api.prompts import wording
 from unified_io.api.results import Detections
 from unified_io.api.rows import line_up
 from unified_io.api.scene import Scene
+from unified_io.errors import ConfigError
 from unified_io.evaluation.boxes import keep_first
 from unified_io.structures import text_to_boxes
 
@@ -127,8 +128,18 @@ class Vision(Media):
         ]
         return self._make_one(fields, "text", options, temperature=0.0, **defaults)
 
+    @property
+    def places_things(self) -> bool:
+        """Whether the model writes places in the pictures it is given."""
+        return any(m.name == "image" and hasattr(m, "placement") for m in self.config.inputs)
+
     def _scene(self, image: Any) -> Scene:
-        return Scene.read(image, self._input("image"))
+        modality = self._input("image")
+        if not self.places_things:
+            raise ConfigError(
+                "this model does not know where in a picture things are; ask it in words: generate, vqa"
+            )
+        return Scene.read(image, modality)
 
     def _vocabulary(self, capability: str) -> Any:
         self.require(capability, ["text", "image"], "text")

@@ -13,7 +13,10 @@ from unified_io.errors import ConfigError, DataError, unknown
 MEANING = "write one output of a trained model"
 MEDIA = {
     "image": "an image file",
+    "video": "a video file, or frames as .npy",
     "audio": "a WAV file",
+    "point_cloud": "a .ply, .obj or .npy file of points",
+    "imu": "a .csv or .npy file of motion, six numbers a step",
     "action": "a JSON file with [[y, x, pen], …] in [0, 1]",
 }
 SAMPLING = {
@@ -33,6 +36,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("--text", "--prompt", default="", help="the prompt")
     for name, what in MEDIA.items():
         add(f"--{name}", metavar="FILE", help=what)
+    add(
+        "--dialog",
+        type=Path,
+        metavar="FILE",
+        help='what was said before, a JSON file such as {"messages": [{"role": "user", "text": "…"}, …]}',
+    )
     add("--out", type=Path, metavar="FILE", help="where to write it; text and action are printed without")
     add(
         "--requests",
@@ -57,7 +66,7 @@ def run(args: argparse.Namespace) -> int | None:
         raise ConfigError("the answers to --requests go into a folder; give --out=FOLDER")
     if args.out and not args.requests and args.out.suffix not in WRITERS:
         raise unknown("kind of file for --out", args.out.suffix, WRITERS)
-    inputs = {name: getattr(args, name) for name in ("text", "image", "audio") if getattr(args, name)}
+    inputs = {name: getattr(args, name) for name in ("text", *MEDIA) if getattr(args, name)}
     if args.action:
         inputs["action"] = _read_points(Path(args.action))
     from unified_io import api
@@ -66,6 +75,8 @@ def run(args: argparse.Namespace) -> int | None:
     for name in inputs:
         if name not in (readable := [modality.name for modality in model.config.inputs]):
             raise unknown("input of this model", name, readable)
+    if args.dialog:
+        inputs["dialog"] = _read_dialog(args.dialog)
     sampling = {name: getattr(args, name) for name in SAMPLING if getattr(args, name) is not None}
     if args.requests:
         failed = requests.answer(model, args.requests, args.out, args.output, sampling, WRITERS)
@@ -84,11 +95,18 @@ def run(args: argparse.Namespace) -> int | None:
 def _read_points(path: Path) -> np.ndarray:
     try:
         points = np.asarray(json.loads(path.read_text(encoding="utf-8")), np.float32)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"no action in {str(path)!r} ({error}); expected {MEDIA['action']}") from error
     if points.ndim != 2 or points.shape[1] != 3:
         raise DataError(f"{str(path)!r} holds numbers of shape {points.shape}; expected {MEDIA['action']}")
     return points
+
+
+def _read_dialog(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"no dialog in {str(path)!r} ({error}); give a file of JSON") from error
 
 
 def _write_text(path: Path, value: Any, target: Any) -> None:

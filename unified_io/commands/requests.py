@@ -91,8 +91,11 @@ def _group(
         inputs, (_, output, _, options) = [request.inputs for request in readable], group[0]
         made = model.generate_batch(inputs, output, **options)
     except UnifiedIOError as error:
-        for request in readable:
-            yield request, {"error": str(error)}
+        if len(readable) == 1:
+            yield readable[0], {"error": str(error)}
+        else:  # it may be about one of them
+            for request in readable:
+                yield from _group(model, [request], out, write)
         return
     for request, value in zip(readable, made, strict=True):
         suffix = _SUFFIX.get(np.ndim(value))
@@ -131,7 +134,9 @@ def _read(file: Path, output: str, options: Mapping[str, Any]) -> Iterator[Reque
 
 
 def _placed(name: str, value: Any, folder: Path) -> Any:
-    """Paths are relative to the file that names them; lists are numbers."""
+    """Paths are relative to the file that names them; lists are of them, or of numbers."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return [folder / one for one in value]
     if isinstance(value, list):
         return np.asarray(value, np.float32)
     return value if name == "text" or not isinstance(value, str) else folder / value

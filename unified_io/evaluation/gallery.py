@@ -36,9 +36,9 @@ def write_page(
 
 def sounds_of(config: Any) -> MelConfig:
     """Returns how a model's spectrograms are taken; where it has no sound, the usual way."""
-    found = [
-        m.mel for m in (*config.targets, *config.inputs) if isinstance(getattr(m, "mel", None), MelConfig)
-    ]
+    modalities = (*config.targets, *config.inputs)
+    owners = (*modalities, *(getattr(m, "front", None) for m in modalities))
+    found = [owner.mel for owner in owners if isinstance(getattr(owner, "mel", None), MelConfig)]
     return found[0] if found else MelConfig()
 
 

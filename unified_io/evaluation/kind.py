@@ -8,15 +8,17 @@ from unified_io.modalities.base import FIELDS
 
 
 class Kind(enum.Enum):
-    """Kinds of fields. Values are type and shape, as `modalities.base.FIELDS` has them."""
+    """Kinds of fields. Values are type, shape and axes, as `modalities.base.FIELDS` has them."""
 
-    TEXT = "string", ()
-    PICTURE = "float32", (None, None, 3)
-    PICTURES = "float32", (None, None, None, 3)
-    SOUND = "float32", (None, None)
-    SOUNDS = "float32", (None, None, None)
-    POINTS = "float32", (None, 3)
-    MASK = "bool", (None, None)
+    TEXT = "string", (), ""
+    PICTURE = "float32", (None, None, 3), ""
+    PICTURES = "float32", (None, None, None, 3), ""
+    SOUND = "float32", (None, None), ""
+    SOUNDS = "float32", (None, None, None), ""
+    POINTS = "float32", (None, 3), ""
+    CLOUD = "float32", (None, 3), "x y z"
+    MOTION = "float32", (None, 6), ""
+    MASK = "bool", (None, None), ""
 
 
 def kind_of(key: str) -> Kind:
@@ -27,7 +29,7 @@ def kind_of(key: str) -> Kind:
     """
     field = FIELDS[key]
     try:
-        return Kind((field.dtype, field.shape))
+        return Kind((field.dtype, field.shape, field.axes))
     except ValueError as error:
         raise DataError(
             f"field {key!r} is {field.dtype} of shape {list(field.shape)}, which can not be shown; add it to Kind"

@@ -9,9 +9,18 @@ from jaxtyping import Bool, Float
 from unified_io import mel
 from unified_io.errors import DataError
 from unified_io.evaluation.kind import Kind, is_blank, kind_of
-from unified_io.evaluation.report import Box, ImagePanel, SoundPanel, StrokesPanel, TextPanel
+from unified_io.evaluation.report import (
+    Box,
+    CloudPanel,
+    ImagePanel,
+    MotionPanel,
+    SoundPanel,
+    StrokesPanel,
+    TextPanel,
+)
 from unified_io.modalities.base import FIELDS
 from unified_io.preprocess.image_ops import resize_nearest
+from unified_io.preprocess.imu_ops import RATE
 from unified_io.structures import text_to_boxes
 
 _HIDDEN = np.array([0.85, 0.35, 0.0], np.float32)  # what the encoder may not see is covered in this colour
@@ -80,14 +89,26 @@ def _shown(
         for number, frame in enumerate(value, start=1):
             yield ImagePanel(_small(frame), (), f"{label} {number}")
     elif kind is Kind.SOUND:
-        yield SoundPanel(mel.griffin_lim(value, sounds), sounds.sample_rate, label)
+        yield _sound(value, sounds, label)
     elif kind is Kind.SOUNDS:
         for number, segment in enumerate(value, start=1):
-            yield SoundPanel(mel.griffin_lim(segment, sounds), sounds.sample_rate, f"{label} {number}")
+            yield _sound(segment, sounds, f"{label} {number}")
     elif kind is Kind.POINTS:
         yield StrokesPanel(value, label)
+    elif kind is Kind.CLOUD:
+        yield CloudPanel(value, label)
+    elif kind is Kind.MOTION:
+        yield MotionPanel(value, RATE, label)
     else:
         raise DataError(f"field {key!r} is a {kind.name.lower()}, which is shown with what it belongs to")
+
+
+def _sound(bands: Float[np.ndarray, "frames bands"], sounds: mel.MelConfig, label: str) -> Any:
+    """A spectrogram as sound; filter banks of other models can not be turned back, and are a picture."""
+    if bands.shape[1] == sounds.mels:
+        return SoundPanel(mel.griffin_lim(bands, sounds), sounds.sample_rate, label)
+    level = (bands - bands.min()) / max(float(np.ptp(bands)), 1e-12)
+    return ImagePanel(level.T[::-1], (), label)
 
 
 def _covered(pixels: Float[np.ndarray, "h w 3"], seen: Bool[np.ndarray, "h w"] | None) -> np.ndarray:

@@ -18,11 +18,16 @@ from unified_io.generation.sampling import Sampler
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One raw field of an example. `None` in a shape is a free length; an absent field is empty along it."""
+    """One raw field of an example. `None` in a shape is a free length; an absent field is empty along it.
+
+    Attributes:
+      axes: What the numbers of the last axis are called, where another field has as many of another sort.
+    """
 
     shape: tuple[int | None, ...]
     dtype: str
     meaning: str
+    axes: str = ""
 
 
 # A mask is as large as the image or spectrogram that it belongs to.
@@ -49,7 +54,7 @@ FIELDS: dict[str, Field] = {
     ),
     "audio_history_inputs": Field((None, None, None), "float32", "earlier segments [n, frames, mels]"),
     "video_inputs": Field((None, None, None, 3), "float32", "frames [n, h, w, 3] in [0, 1]"),
-    "point_cloud_inputs": Field((None, 3), "float32", "points (x, y, z), any unit"),
+    "point_cloud_inputs": Field((None, 3), "float32", "points (x, y, z), any unit", "x y z"),
     "imu_inputs": Field((None, 6), "float32", "acceleration and rotation [n, 6], 200 steps a second"),
     "dialog_inputs": Field(
         (), "string", "what was said before, JSON as `modalities.connected.talk` reads it"

@@ -172,6 +172,10 @@ class TextTarget(Written, TargetModality):
             return self.empty()
         return {key: np.concatenate([np.asarray(part[key], np.int32) for part in parts]) for key in parts[0]}
 
+    def cost(self, answer: str) -> int:
+        """Returns how many tokens an answer is, the one that ends it included."""
+        return len(self.tokenize(answer)) + 1
+
     def streams(self, features: Features) -> np.ndarray:
         return features["streams"]
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import jax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from unified_io.pytree import nested
+from unified_io.pytree import named_leaves, nested
 
 HELD = "held"
 
@@ -30,9 +29,7 @@ def is_held(leaf: Any) -> bool:
 
 def variables(params: Any) -> dict[str, Any]:
     """Returns parameters, some of them held in few bits, as modules take them: these in a collection of their own."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(params, is_leaf=is_held)
     apart: dict[str, dict[str, Any]] = {"params": {}, HELD: {}}
-    for path, leaf in leaves:
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
+    for name, leaf in named_leaves(params, is_leaf=is_held).items():
         apart[HELD if is_held(leaf) else "params"][name] = leaf
     return {name: nested(named) for name, named in apart.items() if named or name == "params"}

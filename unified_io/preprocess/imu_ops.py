@@ -35,7 +35,7 @@ def read(path: str | Path, rate: float) -> Float[np.ndarray, "n 6"]:
     if not 0 < (size := path.stat().st_size) <= MAX_BYTES:
         raise DataError(f"{path} is {size} bytes long; motion may have 1 to {MAX_BYTES}")
     values = _array(path) if path.suffix.lower() == ".npy" else _table(path)
-    return resample(_checked(values, str(path)), rate)
+    return resample(checked(values, str(path)), rate)
 
 
 def resample(motion: Float[np.ndarray, "n C"], rate: float, wanted: int = RATE) -> Float[np.ndarray, "m C"]:
@@ -112,7 +112,12 @@ def _table(path: Path) -> np.ndarray:
     return np.asarray(rows, np.float64)
 
 
-def _checked(values: np.ndarray, name: str) -> Float[np.ndarray, "n 6"]:
+def checked(values: np.ndarray, name: str) -> Float[np.ndarray, "n 6"]:
+    """Returns an array of motion.
+
+    Raises:
+      DataError: It is empty, of another shape, or holds NaN or infinity; calls it by its name.
+    """
     if not values.size:
         raise DataError(f"{name} holds no step of motion; was the recording empty?")
     if values.dtype.kind not in "fiu":

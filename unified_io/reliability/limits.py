@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from unified_io.model import parameter_shapes
 from unified_io.reliability.machine import Machine
 from unified_io.reliability.table import amount
 from unified_io.train.job import TrainJob
@@ -14,7 +15,7 @@ from unified_io.train.state import TrainState
 
 def disk(job: TrainJob, state: TrainState) -> dict[str, int]:
     """Returns the bytes that a run leaves on disk at most; a new checkpoint is whole before the oldest goes."""
-    one, export = _bytes(state), _bytes(state.params)
+    one, export = _bytes(state), _bytes(parameter_shapes(job.model))
     every = one * kept(job)
     return {"one checkpoint": one, "checkpoints": every, "trained model": export, "total": every + export}
 

@@ -15,6 +15,7 @@ from unified_io.data.batch import assemble
 from unified_io.data.packing import plan
 from unified_io.loss import total_loss
 from unified_io.model import UnifiedIOConfig, parameter_shapes
+from unified_io.nn.held import is_held
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
 from unified_io.train.job import TrainJob
@@ -25,8 +26,10 @@ _STACK = re.compile(r"\b(encoder|decoder)\b")
 
 def state_shapes(job: TrainJob) -> TrainState:
     """Returns the state that a job trains, as shapes boxed with their logical axes."""
-    boxed = parameter_shapes(job.model)
-    optimizer = optimizers.build(job.optimizer, nn.unbox(boxed))
+    boxed, config = parameter_shapes(job.model), job.optimizer
+    if job.apart is not None:
+        boxed, config = job.apart.shapes()[0], job.apart.optimizer_of_trained
+    optimizer = optimizers.build(config, nn.unbox(boxed))
     return jax.eval_shape(lambda params: TrainState.create(params, optimizer), boxed)
 
 
@@ -56,7 +59,7 @@ def of_device(job: TrainJob, state: TrainState, mesh: Any) -> dict[str, int]:
     # Those of a microbatch, and those of the ones before it.
     copies = min(job.microbatches, 2)
     return {
-        "parameters": sum(params.values()),
+        "parameters": sum(params.values()) + _beside(job, mesh),
         "gradients": sum(size for name, size in params.items() if is_trained(job, name)) * copies,
         "optimizer state": sum(_on_device(state.opt_state, mesh).values()),
         "batch": sum(leaf.nbytes for leaf in jax.tree.leaves(blank(job))) * job.microbatches,
@@ -112,6 +115,20 @@ def _on_device(boxed: Any, mesh: Any) -> dict[str, int]:
         name: math.prod(placed[name].shard_shape(leaf.shape)) * leaf.dtype.itemsize
         for name, leaf in shapes.items()
     }
+
+
+def _beside(job: TrainJob, mesh: Any) -> int:
+    """Bytes that one device holds of parameters apart from the state."""
+    if job.apart is None:
+        return 0
+    held = pytree.named_leaves(job.apart.shapes()[1], is_leaf=is_held)
+    placed = pytree.named_leaves(meshes.shardings(parameter_shapes(job.model), mesh))
+    return sum(
+        sum(part.size * part.dtype.itemsize for part in jax.tree.leaves(leaf))
+        if is_held(leaf)
+        else math.prod(placed[name].shard_shape(leaf.shape)) * leaf.dtype.itemsize
+        for name, leaf in held.items()
+    )
 
 
 def _residuals(model: UnifiedIOConfig, batch: Any) -> Counter[str]:

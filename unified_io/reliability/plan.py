@@ -13,6 +13,7 @@ from unified_io.data import packing
 from unified_io.data.budgets import Lengths
 from unified_io.errors import ConfigError
 from unified_io.flops import StepFlops
+from unified_io.model import parameter_shapes
 from unified_io.reliability import limits, memory
 from unified_io.reliability.machine import Machine
 from unified_io.reliability.table import amount, duration, table
@@ -123,7 +124,7 @@ def plan(job: TrainJob, machine: Machine, examples: Sequence[Lengths] = ()) -> P
     return Plan(
         machine,
         dict(mesh.shape),
-        *_parameters(job, state.params),
+        *_parameters(job, parameter_shapes(job.model)),
         sizes,
         {part: count / held for part, count in flops.items()},
         sum(counter.useful(packed).values()) / total if packed else None,

@@ -3,11 +3,13 @@
 import base64
 import binascii
 import io
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from unified_io.api.engine import DIALOG
 from unified_io.api.options import OPTIONS
 from unified_io.errors import DataError, unknown
 from unified_io.serve.limits import Limits
@@ -23,7 +25,8 @@ class TooLarge(DataError):
 
 
 def read_inputs(given: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-    """Turns JSON into inputs by modality name: text stays, media are data URIs, pen points and the like are lists.
+    """Turns JSON into inputs by modality name: text and dialogs stay, media are data URIs or lists of some, pen points,
+    clouds and motion are lists of numbers.
 
     Raises:
       DataError: Something is no such thing.
@@ -92,6 +95,11 @@ def check_text(text: str, limits: Limits) -> str:
 def _value(name: str, value: Any, limits: Limits) -> Any:
     if isinstance(value, str):
         return check_text(value, limits) if name == TEXT else decode_uri(value, limits)
+    if name == DIALOG and isinstance(value, Mapping):
+        check_text(json.dumps(value), limits)
+        return dict(value)
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return [decode_uri(one, limits) for one in value]
     if isinstance(value, list) and value:
         try:
             return np.asarray(value, np.float32)

@@ -49,7 +49,7 @@ async def _events(asking: Asking, output: str, inputs: Any, options: Any) -> Asy
 def _shown(asking: Asking, output: str, inputs: Mapping[str, Any], partial: Partial) -> dict[str, Any]:
     """A part of the answer; what a whole text says of places in the picture is told in its pixels, too."""
     boxes = []
-    if partial.done and isinstance(partial.value, str) and PICTURE in inputs:
+    if partial.done and isinstance(partial.value, str) and PICTURE in inputs and asking.model.places_things:
         found = asking.model.boxes_in(partial.value, inputs[PICTURE])
         pairs = zip(found.boxes.tolist(), found.labels, strict=True)
         boxes = [{"box": box, "label": label} for box, label in pairs]

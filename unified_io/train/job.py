@@ -24,6 +24,7 @@ from unified_io.preprocess.denoisers.objective import Objective
 from unified_io.train import mesh as meshes
 from unified_io.train import optimizer as optimizers
 from unified_io.train import start
+from unified_io.train.apart import Apart
 from unified_io.train.data_checkpoints import DataCheckpoints
 from unified_io.train.loop import fit
 from unified_io.train.mesh import MeshConfig
@@ -94,6 +95,9 @@ class TrainJob:
       initial_params: Parameter-name prefix -> folder of parameters to start from, e.g. trained tokenizers. Under the
         empty prefix a whole saved model of any family, e.g. a released one to go on from. Read where `model_dir` has no
         checkpoint yet.
+      frozen_storage: How the blocks' matrices of a backbone are held that do not move: a name in
+        `backbones.frozen.STORAGES`, None for float32. Checkpoints then hold only what is trained, and every session
+        reads `initial_params`; the model in `export` has them in full precision.
       first_step: Number of the steps made before this run, by those who trained `initial_params`: its own are numbered
         on from it, and the learning rate goes on.
       save_first: Save a checkpoint before the first step, too.
@@ -128,6 +132,7 @@ class TrainJob:
     eval_examples: int = 128
     evaluations: tuple[Evaluation, ...] | None = None
     initial_params: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    frozen_storage: str | None = None
     first_step: int = 0
     save_first: bool = False
     accept_changed_data: bool = False
@@ -147,7 +152,7 @@ class TrainJob:
 
         Raises:
           ConfigError: Impossible numbers, a folder that can not be written, a tokenizer that is not there, a model that
-            could not be saved, an unknown mixture, an evaluation of nothing.
+            could not be saved, an unknown mixture, an evaluation of nothing, nothing frozen that could be held.
         """
         for name in _AT_LEAST_ONE:
             if not (getattr(self, name) or 0) >= 1:
@@ -166,9 +171,12 @@ class TrainJob:
         texts = {key: "a" for m in modalities for key in m.fields if key in ("text_inputs", "text_targets")}
         for m in modalities:
             m.preprocess(texts, seed=self.seed, training=False)  # reads the tokenizers
+        self.model.check()
         check_writable(self.model_dir)
         meshes.make_mesh(self.mesh)
         optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
+        if self.apart is not None:
+            self.apart.shapes()  # which finds what can be held
         self.bind()
         Packer(self.model.inputs, self.model.targets, self.budgets)  # which compares the two
         for evaluation in self.evaluations or ():
@@ -198,14 +206,14 @@ class TrainJob:
             return
         self._check_files()
         mesh = meshes.make_mesh(self.mesh)
-        optimizer = optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
         # Outside the mesh, where shapes can be traced.
-        given = {} if earlier else start.parameters(self.model, self.initial_params)
+        state, optimizer, frozen = self._begun(mesh, fresh=not earlier)
         occupancy = Occupancy(self.model, self.budgets, meshes.shards(mesh) * self.microbatches)
         peak, why = peak_flops(mesh.devices.flat[0].device_kind, self.model.backbone.dtype)
         with meshes.use(mesh):
-            state = self._initial_state(mesh, optimizer, given)
-            train_step = make_train_step(self._loss_fn(), optimizer, seed=self.seed, split=self._split())
+            train_step = make_train_step(
+                self._loss_fn(), optimizer, seed=self.seed, split=self._split(), frozen=frozen
+            )
             loader = self._loader(mesh)
 
             def step(state: TrainState, batch: Any) -> tuple[TrainState, dict[str, Any]]:
@@ -228,12 +236,14 @@ class TrainJob:
                     telemetry=telemetry,
                     report_period=self.report_period,
                     eval_period=self.eval_period,
-                    eval_fn=self._evaluation(mesh, telemetry, loader, samples),
+                    eval_fn=self._evaluation(mesh, telemetry, loader, samples, frozen),
                     patience=self.patience,
                     watchdog_s=self.watchdog_s,
                     save_first=self.save_first,
                 )
         params = meshes.whole(state.params)
+        if self.apart is not None:
+            params = self.apart.whole(params)
         if jax.process_index() == 0:
             folders.save(self.export, self.model, params)
 
@@ -259,6 +269,24 @@ class TrainJob:
 
         mixture.check_files(self.bind(), "train")
 
+    @functools.cached_property
+    def apart(self) -> Apart | None:
+        """What is not trained, where it is held in few bits."""
+        if self.frozen_storage is None:
+            return None
+        return Apart(
+            self.model_dir, self.model, self.optimizer, self.frozen_storage, self.initial_params, self.seed
+        )
+
+    def _begun(self, mesh, *, fresh: bool) -> tuple[TrainState, Any, Any]:
+        """The first state, its optimizer, and the parameters apart from it; what a checkpoint has need not be read."""
+        if self.apart is not None:
+            state, optimizer, frozen = self.apart.begin(mesh)
+            return self._numbered(state), optimizer, frozen
+        optimizer = optimizers.build(self.optimizer, nn.unbox(parameter_shapes(self.model)))
+        given = start.parameters(self.model, self.initial_params) if fresh else {}
+        return self._initial_state(mesh, optimizer, given), optimizer, None
+
     def _initial_state(self, mesh, optimizer, given: Mapping[str, Any]) -> TrainState:
         model = self.model.network()
 
@@ -269,7 +297,9 @@ class TrainJob:
         state = meshes.init_sharded(init, jax.random.key(self.seed), mesh=mesh)
         named = pytree.named_leaves(state.params)
         named |= {name: jax.device_put(leaf, named[name].sharding) for name, leaf in given.items()}
-        state = state.replace(params=pytree.from_named(named, state.params))
+        return self._numbered(state.replace(params=pytree.from_named(named, state.params)))
+
+    def _numbered(self, state: TrainState) -> TrainState:
         return start.numbered_from(state, self.first_step) if self.first_step else state
 
     def _loss_fn(self):
@@ -313,15 +343,16 @@ class TrainJob:
     def _checkpoints(self, loader) -> "DataCheckpoints":
         return DataCheckpoints(self.model_dir, loader, self.keep, self.keep_period, self.first_step)
 
-    def _evaluation(self, mesh, telemetry: Telemetry | None, loader, samples: Samples | None):
+    def _evaluation(self, mesh, telemetry: Telemetry | None, loader, samples: Samples | None, frozen: Any):
         def evaluate(state: TrainState) -> dict[str, float]:
             step = int(state.step)
+            found = state.params if frozen is None else pytree.together(state.params, frozen)
             if samples is not None and telemetry is not None and jax.process_count() == 1:
-                params = jax.device_get(state.params)
+                params = jax.device_get(found)
                 telemetry.write_images(step, samples(self.model, params))
-            numbers = self._losses(mesh, state.params) if self.evaluations is None else {}
+            numbers = self._losses(mesh, found) if self.evaluations is None else {}
             for evaluation in self.evaluations or ():
-                numbers |= evaluation(mesh, state.params, step)
+                numbers |= evaluation(mesh, found, step)
             # Behind everything that may be interrupted, and would be done again.
             seen = {f"data/{name}": value for name, value in loader.report().items()}
             if telemetry is not None:

@@ -139,7 +139,7 @@ def shardings(boxed: Any, mesh: Mesh) -> Any:
     rules = dict(RULES)
 
     def place(leaf: Any) -> Any:
-        names, value = (leaf.names, leaf.value) if _is_box(leaf) else ((), leaf)
+        names, value = (leaf.names, leaf.value) if is_box(leaf) else ((), leaf)
         if not jax.tree.leaves(value):
             return value  # the state of an optimizer that leaves this parameter to another one
         if len(names) != len(value.shape) or math.prod(value.shape) == 1:
@@ -157,7 +157,7 @@ def shardings(boxed: Any, mesh: Mesh) -> Any:
                 )
         return NamedSharding(mesh, spec)
 
-    return jax.tree.map(place, boxed, is_leaf=_is_box)
+    return jax.tree.map(place, boxed, is_leaf=is_box)
 
 
 def init_sharded(init_fn: Callable[..., Any], *args: Any, mesh: Mesh) -> Any:
@@ -198,10 +198,11 @@ def whole(tree: Any) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def _is_box(leaf: Any) -> bool:
+def is_box(leaf: Any) -> bool:
+    """Whether a node is an array boxed with its logical axes."""
     return isinstance(leaf, nn.LogicallyPartitioned)
 
 
 def _unboxed(tree: Any) -> Any:
     """Takes the boxes off without a constraint, which would not fit statistics of fewer axes than their parameter."""
-    return jax.tree.map(lambda leaf: leaf.value if _is_box(leaf) else leaf, tree, is_leaf=_is_box)
+    return jax.tree.map(lambda leaf: leaf.value if is_box(leaf) else leaf, tree, is_leaf=is_box)

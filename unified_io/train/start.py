@@ -58,6 +58,18 @@ def parameters(model: UnifiedIOConfig, initial: Mapping[str, str]) -> dict[str, 
     return found
 
 
+def whole(model: UnifiedIOConfig, initial: Mapping[str, str], seed: int) -> Any:
+    """Returns all parameters that a run begins with, on the host: those read, and the others as they are drawn.
+
+    Args:
+      model: Whose parameters they are.
+      initial: As `parameters`.
+      seed: For those that are drawn.
+    """
+    given = pytree.nested(parameters(model, initial))
+    return jax.tree.map(np.asarray, folders.random_params(model, seed=seed, given=given))
+
+
 def numbered_from(state: TrainState, step: int) -> TrainState:
     """Returns a fresh state whose first step has this number, for learning rates too.
 

@@ -9,6 +9,7 @@ import optax
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Float
 
+from unified_io import pytree
 from unified_io.loss import is_maximum
 from unified_io.train import guard
 from unified_io.train.optimizer import global_norm
@@ -24,6 +25,7 @@ def make_train_step(
     *,
     seed: int,
     split: Callable[[Any], Any] | None = None,
+    frozen: Any = None,
 ) -> Callable[[TrainState, Any], tuple[TrainState, Metrics]]:
     """Returns `step(state, batch) -> (state, metrics)`, compiled once; the given state is used up.
 
@@ -33,15 +35,19 @@ def make_train_step(
       seed: Together with the step it determines the random numbers, so a resumed run repeats them.
       split: Cuts a batch into parts, stacked along a new first axis, that are computed one after the other to save
         memory. Losses and metrics of the parts must add up to those of the batch, but for a `…_max`: see `in_parts`.
+      frozen: Parameters beside those of the state, which the loss is given with them; no gradient is taken of them.
 
     The metrics are those of `loss_fn` with `loss`, `param_norm` (before the update) and `grad_norm`; and what a
     guarded optimizer reports, see `guard.report`.
     """
 
-    compute = jax.value_and_grad(loss_fn, has_aux=True)
     update = optax.with_extra_args_support(optimizer).update
 
-    def step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
+    def step(state: TrainState, batch: Any, frozen: Any) -> tuple[TrainState, Metrics]:
+        def loss_of_all(params: Any, batch: Any, rng: Array) -> tuple[Float[Array, ""], Metrics]:
+            return loss_fn(params if frozen is None else pytree.together(params, frozen), batch, rng)
+
+        compute = jax.value_and_grad(loss_of_all, has_aux=True)
         rng = jax.random.fold_in(jax.random.key(seed), state.step)
         (loss, metrics), grads = (
             compute(state.params, batch, rng)
@@ -61,7 +67,7 @@ def make_train_step(
         nonlocal compiled
         if compiled is None:
             compiled = jax.jit(step, donate_argnums=0, out_shardings=(_placement(state), None))
-        return compiled(state, batch)
+        return compiled(state, batch, frozen)
 
     return train_step
 

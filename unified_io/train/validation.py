@@ -10,6 +10,7 @@ import jax
 from unified_io.data.budgets import Budgets
 from unified_io.loss import merged, total_loss
 from unified_io.model import UnifiedIOConfig
+from unified_io.nn.held import variables
 from unified_io.train import mesh as meshes
 from unified_io.train.step import LossFn, make_eval_step
 
@@ -25,7 +26,7 @@ def loss_of(
     drops = config.drops
 
     def loss_fn(params, batch, rng):
-        outputs = model.apply({"params": params}, batch, deterministic=not drops, rngs={"dropout": rng})
+        outputs = model.apply(variables(params), batch, deterministic=not drops, rngs={"dropout": rng})
         loss, metrics = total_loss(outputs, z_loss, counts=batch.get(COUNTS), target_weights=target_weights)
         return loss, {**metrics, "examples": batch["encoder"]["segment_ids"].max(axis=-1).sum()}
 

@@ -128,7 +128,30 @@ class StrokesPanel:
     label: str = ""
 
 
-Panel = TextPanel | ImagePanel | SoundPanel | StrokesPanel
+@dataclasses.dataclass(frozen=True, eq=False)
+class CloudPanel:
+    """Points (x, y, z) in space, seen from the front and a little from above; y points up. Any unit."""
+
+    points: Float[np.ndarray, "n 3"]
+    label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MotionPanel:
+    """Acceleration and rotation over time.
+
+    Attributes:
+      values: Three channels of acceleration and three of rotation a step.
+      rate: Steps a second.
+      label: A word under the curves.
+    """
+
+    values: Float[np.ndarray, "n 6"]
+    rate: float
+    label: str = ""
+
+
+Panel = TextPanel | ImagePanel | SoundPanel | StrokesPanel | CloudPanel | MotionPanel
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

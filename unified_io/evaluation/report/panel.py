@@ -6,15 +6,18 @@ from unified_io.errors import DataError
 from unified_io.evaluation.report.embed import png, spectrogram, wav
 from unified_io.evaluation.report.exhibits import (
     Box,
+    CloudPanel,
     Gallery,
     ImagePanel,
     Item,
+    MotionPanel,
     Panel,
     SoundPanel,
     StrokesPanel,
     TextPanel,
 )
 from unified_io.evaluation.report.markup import Markup, element, join, paragraphs
+from unified_io.evaluation.report.sensors import cloud, motion
 
 _SIDE = 112  # pixels of screen that a small picture is blown up to
 
@@ -70,10 +73,12 @@ def _panel(panel: Panel) -> Markup:
             drawn = _sound(panel)
         case StrokesPanel():
             drawn = _strokes(panel)
+        case CloudPanel():
+            drawn = cloud(panel)
+        case MotionPanel():
+            drawn = motion(panel)
         case _:
-            raise DataError(
-                f"can not show a {type(panel).__name__}; want a text, image, sound or strokes panel"
-            )
+            raise DataError(f"can not show a {type(panel).__name__}; want one of the panels of a report")
     return element(
         "figure", drawn, element("figcaption", panel.label) if panel.label else None, class_="panel"
     )

@@ -177,7 +177,7 @@ figure { margin: 0; }
 .panels .panel { min-width: 0; }
 .panels .panel:has(.sound) { flex: 1 1 7rem; max-width: 11rem; }
 .panel figcaption { color: var(--soft); font-size: .8rem; line-height: 1.25; max-width: 12rem; }
-.panel img, .strokes svg { display: block; border-radius: .2rem; max-width: 100%; }
+.panel img, .strokes svg, .cloud svg { display: block; border-radius: .2rem; max-width: 100%; }
 .picture { position: relative; display: inline-block; max-width: 100%; }
 .picture img { image-rendering: pixelated; height: auto; }
 .over { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; }
@@ -193,7 +193,9 @@ blockquote { margin: 0; padding: .4rem .6rem; background: var(--paper); border: 
   border-radius: .3rem; font: .88rem/1.4 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
   white-space: pre-wrap;
   overflow-wrap: anywhere; max-width: 20rem; }
-.strokes svg { background: var(--paper); border: 1px solid var(--rule); }
+.strokes svg, .cloud svg { background: var(--paper); border: 1px solid var(--rule); }
+.dot { fill: var(--c0); } .d0 { fill-opacity: .3; } .d1 { fill-opacity: .6; }
+.motion { display: block; } .panels .panel:has(.motion) { flex: 1 1 100%; }
 .stroke { fill: none; stroke: var(--tone); stroke-width: 3.5; stroke-linecap: round; stroke-linejoin: round; }
 .s0 { --tone: var(--c1); } .s1 { --tone: var(--c0); }
 .start { fill: var(--tone); }

@@ -58,7 +58,7 @@ class Chat:
         """An item is one token."""
         return self.max_length
 
-    def written(self, example: dict[str, Any], answer: str | None = None) -> Rendered:
+    def spoken(self, example: dict[str, Any], answer: str | None = None) -> Rendered:
         """Writes an example, and an answer where there is one, in the format."""
         dialog = conversation(example, self.system)
         if answer is not None:
@@ -102,7 +102,7 @@ class ChatInput(Chat, Modality):
 
     def preprocess(self, example: dict[str, Any], *, seed: int, training: bool) -> Features:
         tokens, places, media = list[int](), list[int](), 0
-        for segment in self.written(example).prompt:
+        for segment in self.spoken(example).prompt:
             new = self.tokenize(segment)
             tokens += new
             places += [2 * media] * len(new)
@@ -150,19 +150,27 @@ class ChatTarget(Chat, TargetModality):
         field = example.get(self.fields[0], "")
         parts = []
         for answer in filter(None, field if isinstance(field, list) else [field]):
-            tokens = [
-                id for segment in self.written(example, str(answer)).answer for id in self.tokenize(segment)
-            ]
-            # What a format says behind the end is not the bot's.
-            tokens = tokens[: tokens.index(self.end_token) + 1]
+            tokens = self._tokens(example, str(answer))
             count = self.checked(len(tokens), "the answer")
             parts.append({"tokens": tokens, "inputs": [0, *tokens[:-1]], "streams": [len(parts)] * count})
         if not parts:
             return self.empty()
         return {key: np.concatenate([np.asarray(part[key], np.int32) for part in parts]) for key in parts[0]}
 
+    def cost(self, answer: str) -> int:
+        """Returns how many tokens an answer is, the one that ends it included."""
+        return len(self._tokens({QUESTION: "?"}, answer))
+
+    def _tokens(self, example: dict[str, Any], answer: str) -> list[int]:
+        tokens = [id for segment in self.spoken(example, answer).answer for id in self.tokenize(segment)]
+        # What a format says behind the end is not the bot's.
+        return tokens[: tokens.index(self.end_token) + 1]
+
     def streams(self, features: Features) -> np.ndarray:
         return features["streams"]
+
+    def written(self, rendered: np.ndarray, tokens: int) -> np.ndarray:
+        return rendered[:tokens]  # no id is blank: 0 is an unknown piece
 
     def detokenize(self, rendered: np.ndarray) -> Any:
         """Returns the text up to the token that ends it."""

@@ -257,7 +257,7 @@ class MotionFront:
         """Returns motion [n, 6] at `imu_ops.RATE` of a .npy or .csv file or an array."""
         if is_source(value):
             return imu_ops.read(value, self.rate)
-        return imu_ops.resample(np.asarray(value, np.float32), self.rate)
+        return imu_ops.resample(imu_ops.checked(np.asarray(value), "the motion"), self.rate)
 
     def segments(self, raw: Any) -> Segments:
         """Returns windows [n, steps, 6]."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,29 @@ def conversation(example: Mapping[str, Any], system: str = "") -> Dialog:
     return Dialog(tuple(messages), begin, str(example.get("meta/id", "")))
 
 
+def fields_of(dialog: Dialog) -> dict[str, str]:
+    """Returns the words of a conversation that ends with a question, with a slot for every medium.
+
+    The inverse of `conversation`, given the same media; but blanks around the question are gone, and words that spell a
+    slot are parted.
+
+    Raises:
+      DataError: It ends with the bot.
+    """
+    *before, question = dialog.messages
+    if question.role != USER:
+        raise DataError(
+            f"{dialog.turn(len(before))} is of the {question.role}; want a question, so end with the user"
+        )
+    told: dict[str, Any] = {"messages": [{"role": m.role, "text": _slotted(m.parts)} for m in before]}
+    if dialog.system:
+        told["system"] = _slotted(dialog.system)
+    return {
+        QUESTION: _slotted(question.parts),
+        BEFORE: json.dumps(told) if before or dialog.system else "",
+    }
+
+
 def order(example: Mapping[str, Any], kind: str) -> Int[np.ndarray, " media"]:
     """Says of every medium of a kind how many media of any kind stand before it."""
     places = {
@@ -98,6 +121,10 @@ def _filled(text: str, where: str, waiting: Mapping[str, list[Medium]]) -> tuple
             )
         parts.append(media.pop(0))
     return tuple(parts)
+
+
+def _slotted(parts: Sequence[Part]) -> str:
+    return "".join(plain(part) if isinstance(part, str) else f"<{part.kind}>" for part in parts)
 
 
 def _question(example: Mapping[str, Any]) -> str:
