@@ -53,9 +53,13 @@ def _forgetting(bench: Bench, params: Any) -> Outcome:
 def _probe(train: Media, test: Media) -> list[float]:
     """What a linear classifier makes of the same features: the mean of the tokens, and the pooled vector."""
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     def flat(media: Media) -> np.ndarray:
         return np.concatenate([media.values[:, :-1].mean(axis=1), media.values[:, -1]], axis=1)
 
-    model = LogisticRegression(max_iter=300).fit(flat(train), train.labels[:, 0])
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(
+        flat(train), train.labels[:, 0]
+    )
     return (model.predict(flat(test)) == test.labels[:, 0]).astype(float).tolist()

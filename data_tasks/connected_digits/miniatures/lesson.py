@@ -78,10 +78,10 @@ class Lesson:
         return {**frozen, **state.params}, float(np.mean(losses[-_LAST:]))
 
     def loss(self, params: Any, examples: Sequence[Example]) -> float:
-        """Returns the mean loss of an answer's token, in nats, over whole batches of the examples."""
+        """Returns the mean loss of an answer's token, in nats."""
         ready = [prepare(example, self.config.inputs, self.config.targets) for example in examples]
         size = self.rows  # at least one example has room in a row
-        starts = range(0, len(ready) - size + 1, size)
+        starts = range(0, len(ready), size)
         measured = [
             _measured(self.config)(params, self._batch(ready[start : start + size])) for start in starts
         ]
