@@ -1,6 +1,6 @@
 """Experiment 6: are connectors that were trained apart understood together?"""
 
-import functools
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from data_tasks.connected_digits.facts import COMPARING
 from data_tasks.connected_digits.miniatures.bench import QFORMER, Bench, Outcome
 from data_tasks.connected_digits.miniatures.media import Media
 from data_tasks.connected_digits.miniatures.system import system
-from data_tasks.connected_digits.miniatures.words import SAME, Example, asked, same
+from data_tasks.connected_digits.miniatures.words import SAME, asked, same
 from data_tasks.digits.words import WORDS
 
 ARMS = ("both media", "captions", "true words", "nothing shown")
@@ -19,35 +19,43 @@ def run(bench: Bench, arm: str) -> Outcome:
     config = system(bench.medium("image", QFORMER), bench.medium("audio", QFORMER))
     params = {**bench.taught("image"), **bench.taught("audio")}  # of the same language model
     seen, heard = bench.split("image", "test"), bench.split("audio", "test")
-    show = functools.partial(_shown, bench, config, params, arm, seen, heard)
-    return {name: bench.right(config, params, show(name)) for name in ("larger digit", "same digit or not")}
+    captions = [[], []]
+    if arm == "captions":
+        captions = [
+            bench.answers(config, params, bench.naming(kind, media))
+            for kind, media in (("image", seen), ("audio", heard))
+        ]
 
-
-def _shown(bench: Bench, config, params, arm: str, seen: Media, heard: Media, name: str) -> list[Example]:
-    """Every question with the media, with what the model itself says each is, with the truth, or with nothing."""
-    pairs, rng = _pairs(seen, heard, equal=name != "larger digit"), np.random.default_rng(10)
-    captions = {
-        kind: bench.answers(config, params, bench.naming(kind, media))
-        for kind, media in (("image", seen), ("audio", heard))
-        if arm == "captions"
-    }
-    found = []
-    for one, other in pairs:
-        digits = seen.labels[one, 0], heard.labels[other, 0]
-        question, answer = (
-            (rng.choice(COMPARING), WORDS[max(digits)])
-            if name == "larger digit"
-            else (rng.choice(SAME), same(*digits))
-        )
-        media, words = {}, ""
+    def shown(one: int, other: int) -> tuple[str, dict[str, Any]]:
+        """Words and media in front of a question."""
         if arm == "both media":
-            media = {"image_inputs": seen.values[one], "audio_inputs": heard.values[other]}
-        elif arm == "captions":
-            words = f"{captions['image'][one]} {captions['audio'][other]} "
-        elif arm == "true words":
-            words = f"{WORDS[digits[0]]} {WORDS[digits[1]]} "
-        found.append(asked(f"{words}{question}", answer, **media))
+            return "", {"image_inputs": seen.values[one], "audio_inputs": heard.values[other]}
+        if arm == "captions":
+            return f"{captions[0][one]} {captions[1][other]} ", {}
+        if arm == "true words":
+            return f"{WORDS[seen.labels[one, 0]]} {WORDS[heard.labels[other, 0]]} ", {}
+        return "", {}
+
+    found = {}
+    for name, ask in _QUESTIONS.items():
+        rng, examples = np.random.default_rng(10), []
+        for one, other in _pairs(seen, heard, equal=ask is _same):
+            words, media = shown(one, other)
+            question, answer = ask(rng, int(seen.labels[one, 0]), int(heard.labels[other, 0]))
+            examples.append(asked(words + question, answer, **media))
+        found[name] = bench.right(config, params, examples)
     return found
+
+
+def _larger(rng: np.random.Generator, one: int, other: int) -> tuple[str, str]:
+    return str(rng.choice(COMPARING)), WORDS[max(one, other)]
+
+
+def _same(rng: np.random.Generator, one: int, other: int) -> tuple[str, str]:
+    return str(rng.choice(SAME)), same(one, other)
+
+
+_QUESTIONS = {"larger digit": _larger, "same digit or not": _same}
 
 
 def _pairs(seen: Media, heard: Media, *, equal: bool) -> list[tuple[int, int]]:
