@@ -43,5 +43,6 @@ def _questions(kind: str, media: Media, name: str, said: list[str] | None) -> li
         if said is None:
             found.append(asked(question, answer, **shown))
         else:
-            found.append(described(question, answer, WORDINGS[kind][0], said[at], **shown))
+            # Nobody can have said nothing in a conversation.
+            found.append(described(question, answer, WORDINGS[kind][0], said[at] or "?", **shown))
     return found
