@@ -42,6 +42,7 @@ def _forgetting(bench: Bench, params: Any) -> Outcome:
         for one in (bench.language, params)
     )
     return {
+        "question of text answered": bench.right(system(), bench.language, text),
         "perplexity of text before": [before],
         "perplexity of text after": [after],
         "arrays of the language model that changed": [
