@@ -1,0 +1,1 @@
+"""Small experiments that ask which claims about connectors show on real digits, seen and heard."""
