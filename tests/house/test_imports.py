@@ -108,7 +108,7 @@ def test_whatever_is_imported_is_declared():
     declared = {
         IMPORT_NAMES.get(name, name).replace("-", "_")
         for name in _distributions(
-            *("connected", "data", "demo", "forms", "hub", "metrics", "plot", "serve", "t5x", "video")
+            *("connected", "data", "demo", "forms", "hub", "metrics", "page", "plot", "serve", "t5x", "video")
         )
     }
     ours = {"unified_io", "data_tasks", "tools", "check_golden", "parity", "reference", "bench"}
