@@ -2,7 +2,7 @@
 
     python tools/bench_generate.py                      widths of the base model, 4 + 4 layers
     python tools/bench_generate.py --preset reduced     the work the official JAX code was timed on
-    python tools/bench_generate.py --quick --json       under a minute; the last line is one JSON object
+    python tools/bench_generate.py --quick --json       pictures only, under a minute; the last line is one JSON object
 
 Parameters are random and inputs synthetic: 512 words and a picture a row; answers are 1,024 tokens of a picture, 512 of
 text, and 512 of a sound (not in `reduced`, which has none). Prefill is the encoder and the keys and
@@ -225,7 +225,7 @@ def main() -> None:
     batches = {name: BATCHES if args.preset != "reduced" else (1,) for name in ("text", "image", "audio")}
     if args.quick:
         args.preset, args.repeats = "quick", 1
-        batches = {"text": (1,), "image": (1, 16), "audio": (1,)}
+        batches = {"text": (), "image": (1, 16), "audio": ()}
     preset: Preset = GENERATING[args.preset]
     config = preset.model(dtype="float32", remat="none", attention="xla")
     if args.preset != "reduced":
