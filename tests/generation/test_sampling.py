@@ -51,6 +51,10 @@ def test_top_p_keeps_the_best_and_all_at_the_limits():
     assert kept_tokens(logits, top_p=np.nextafter(np.float32(1), np.float32(0))).sum() >= 4 * 995
 
 
+def test_zero_ties_with_its_negative():
+    np.testing.assert_array_equal(kept_tokens(jnp.asarray([[0.0, -0.0, -1.0]]), 1)[0], [True, True, False])
+
+
 def test_ties_are_kept():
     logits = jnp.asarray([[1.0, 3.0, 3.0, 0.0]])
     np.testing.assert_array_equal(kept_tokens(logits, 1)[0], [False, True, True, False])

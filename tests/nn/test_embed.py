@@ -22,8 +22,9 @@ def test_lookup_takes_rows(table):
     )
 
 
-def test_attend_is_the_scaled_transpose_in_float32(table, rng):
-    hidden = jnp.asarray(rng.normal(size=(2, 3, 4)), jnp.bfloat16)
+@pytest.mark.parametrize("shape", [(2, 3, 4), (1, 4), (1, 1, 4), (4,)])
+def test_attend_is_the_scaled_transpose_in_float32(table, rng, shape):
+    hidden = jnp.asarray(rng.normal(size=shape), jnp.bfloat16)
     logits = Embed(7, 4, dtype="bfloat16").apply(table, hidden, method="attend")
     assert logits.dtype == jnp.float32
     wanted = np.asarray(hidden, np.float32) @ np.asarray(table["params"]["embedding"]).T / 2.0
