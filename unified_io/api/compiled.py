@@ -20,7 +20,6 @@ from unified_io.nn.held import variables
 from unified_io.nn.transformer import unstack_layers
 
 _LEAST_ROOM = 128  # tokens; below that the cache is small beside the weights
-_WRITES = ("decoder", "language_model")  # what runs in every step, one or the other
 
 
 @functools.lru_cache(maxsize=32)
@@ -178,7 +177,7 @@ class Compiled:
         """One step of the decoder: of rows at one index, or each at its own."""
         # Every step of a loop would copy its slices of stacked layers; taken apart here they are copied once.
         apart = {
-            name: unstack_layers(part) if name in _WRITES and "layers" in part else part
+            name: unstack_layers(part) if name in self._config.stacks and "layers" in part else part
             for name, part in params.items()
         }
 
