@@ -47,6 +47,11 @@ class ConnectedLMConfig(UnifiedIOConfig):
         return {LANGUAGE_MODEL: self.backbone.num_layers}
 
     @property
+    def length_offset(self) -> int:
+        """As `UnifiedIOConfig.length_offset`: none, as the published settings of all four systems mean it."""
+        return 0
+
+    @property
     def drops(self) -> bool:
         """As `UnifiedIOConfig.drops`: LoRA or a connector may."""
         parts = (self.backbone.lora, *(getattr(m, "connector", None) for m in self.inputs))

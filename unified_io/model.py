@@ -61,6 +61,11 @@ class UnifiedIOConfig:
         return {"encoder": self.backbone.num_encoder_layers, "decoder": self.backbone.num_decoder_layers}
 
     @property
+    def length_offset(self) -> int:
+        """Of the length penalty of a beam search, see `generation.beam`."""
+        return 5
+
+    @property
     def drops(self) -> bool:
         """Whether training draws dropout."""
         return self.backbone.dropout_rate > 0

@@ -15,7 +15,7 @@ from unified_io.generation.decode import decode
 from unified_io.generation.sampling import Sampler
 
 EOS = 1
-CONSTRAINTS = (None, constraints.below(7), constraints.repetition(1.5))
+CONSTRAINTS = (None, constraints.below(7), constraints.no_repeat(2))
 
 
 def weights(size):
@@ -33,8 +33,11 @@ def toy_state(rows, size, seed=1):
     return {"memory": jnp.zeros((rows, size)), "row": jnp.asarray(row)}
 
 
-@functools.partial(jax.jit, static_argnames=("beams", "length", "eos_id", "length_penalty", "constraint"))
-def search(state, *, beams, length, eos_id=EOS, length_penalty=0.0, constraint=None):
+@functools.partial(
+    jax.jit,
+    static_argnames=("beams", "length", "eos_id", "length_penalty", "length_offset", "constraint"),
+)
+def search(state, *, beams, length, eos_id=EOS, length_penalty=0.0, length_offset=5, constraint=None):
     return beam_search(
         toy_step,
         jax.tree.map(lambda x: jnp.repeat(x, beams, axis=0), state),
@@ -43,6 +46,7 @@ def search(state, *, beams, length, eos_id=EOS, length_penalty=0.0, constraint=N
         length=length,
         eos_id=eos_id,
         length_penalty=length_penalty,
+        length_offset=length_offset,
         constraint=constraint,
     )
 
@@ -56,9 +60,9 @@ def continuations(row, tokens):
     return logits - np.log(np.exp(logits).sum())
 
 
-def score(row, tokens, length_penalty):
+def score(row, tokens, length_penalty, offset=5):
     total = sum(continuations(row, tokens[:i])[id] for i, id in enumerate(tokens))
-    return total / ((5 + len(tokens)) / 6) ** length_penalty
+    return total / ((offset + len(tokens)) / (offset + 1)) ** length_penalty
 
 
 def every_answer(size, length, eos_id):
@@ -86,7 +90,7 @@ def test_with_enough_beams_it_finds_the_best_of_all_answers(eos_id, length_penal
         assert np.all(scores[r, len(order) :] == -np.inf) and not tokens[r, len(order) :].any()
 
 
-def slow_search(row, beams, length, length_penalty):
+def slow_search(row, beams, length, length_penalty, offset):
     """One row, lists of tuples."""
     live, finished = [(0.0, ())], []
     for _ in range(length):
@@ -97,19 +101,20 @@ def slow_search(row, beams, length, length_penalty):
         ]
         longer = sorted(longer, reverse=True)
         ended = [tokens for _, tokens in longer[:beams] if tokens[-1] == EOS]
-        finished += [(score(row, tokens, length_penalty), tokens) for tokens in ended]
+        finished += [(score(row, tokens, length_penalty, offset), tokens) for tokens in ended]
         live = [(total, tokens) for total, tokens in longer if tokens[-1] != EOS][:beams]
-    finished += [(score(row, tokens, length_penalty), tokens) for _, tokens in live]
+    finished += [(score(row, tokens, length_penalty, offset), tokens) for _, tokens in live]
     return sorted(finished, reverse=True)[:beams]
 
 
 @pytest.mark.parametrize("length_penalty", [0.0, 0.6, 2.0, -2.0])
-def test_it_equals_a_slow_search(length_penalty):
+@pytest.mark.parametrize("offset", [0, 5])
+def test_it_equals_a_slow_search(offset, length_penalty):
     state = toy_state(8, 9, seed=2)
-    tokens, scores = search(state, beams=3, length=7, length_penalty=length_penalty)
+    tokens, scores = search(state, beams=3, length=7, length_penalty=length_penalty, length_offset=offset)
     lengths = set()
     for r, row in enumerate(np.asarray(state["row"], np.float64)):
-        expected = slow_search(row, 3, 7, length_penalty)
+        expected = slow_search(row, 3, 7, length_penalty, offset)
         np.testing.assert_allclose(scores[r], [s for s, _ in expected], rtol=1e-5)
         for found, (_, answer) in zip(np.asarray(tokens[r]), expected, strict=True):
             np.testing.assert_array_equal(found, np.pad(answer, (0, 7 - len(answer))))

@@ -109,6 +109,7 @@ class Compiled:
                 length=length,
                 eos_id=self._config.target(target).end_token,
                 length_penalty=length_penalty,
+                length_offset=self._config.length_offset,
                 constraint=constraint,
                 reorder=_reorder,
             )

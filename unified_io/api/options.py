@@ -43,7 +43,7 @@ class Options:
       beams: Width of a beam search, for what ends by itself (text); from 2 up nothing is drawn. Then `samples` are the
         best of them.
       length_penalty: Of the beam search: 0 prefers short answers, 1 about the best mean log-probability a token; below
-        0 shorter ones still.
+        0 shorter ones still. The form is that of Wu et al., of connected language models that of Hugging Face.
       min_length: Tokens of what ends by itself (text) at least.
       no_repeat_ngram: So many tokens in a row are written once only; 0 is any number of times.
       guidance: Strength of classifier-free guidance away from `negative_prompt`; 0 is none. Takes twice the rows.

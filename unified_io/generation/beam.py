@@ -54,15 +54,16 @@ def beam_search(
     eos_id: int | None = None,
     start_id: int = 0,
     length_penalty: float = 0.0,
+    length_offset: int = 5,
     constraint: Constraint | None = None,
     reorder: Reorder = take_rows,
 ) -> tuple[Int[Array, "B beams length"], Float[Array, "B beams"]]:
     """Finds the likeliest answers, `beams` of them a row, by continuing the best unfinished ones at every step.
 
-    An answer scores log p / ((5 + n) / 6) ** length_penalty, n its tokens and EOS included. It ends by EOS, if
-    that is among the best `beams` continuations of its row, or by having `length` tokens. A row is done when
-    none of its unfinished answers can beat the worst of `beams` finished ones. A beam of one without a length
-    penalty is greedy decoding.
+    An answer scores log p / ((k + n) / (k + 1)) ** length_penalty, n its tokens, EOS included, and k the offset. It
+    ends by EOS, if that is among the best `beams` continuations of its row, or by having `length` tokens. A row is
+    done when none of its unfinished answers can beat the worst of `beams` finished ones. A beam of one without
+    penalties is greedy decoding.
 
     Args:
       step_fn: One step of the decoder on `batch_size * beams` rows, of which row `b * beams + k` is beam k of row b.
@@ -74,7 +75,9 @@ def beam_search(
       start_id: The token given to the first step.
       length_penalty: 0 prefers short answers, 1 about those with the best mean log-probability a token; below 0 it
         prefers short ones still more, as published captioners do.
-      constraint: Which tokens are allowed, see `constraints`. What it takes off a logit it takes off the score too.
+      length_offset: 5 is the penalty of Wu et al., 0 that of Hugging Face: the power of the length itself.
+      constraint: Which tokens are allowed, see `constraints`. It is given log-probabilities, and what it
+        takes off one it takes off the score too.
       reorder: How the state follows the beams that are kept. A state whose rows are on another axis, or part of
         which is the same for all beams of a row, wants its own: `functools.partial(take_rows, axis=1)`.
 
@@ -85,7 +88,8 @@ def beam_search(
     Raises:
       ConfigError: `beams` or `length_penalty` is out of range.
 
-    Source: Wu et al. 2016 (GNMT), section 7, for the penalty.
+    Source: Wu et al. 2016 (GNMT), section 7, for the penalty; `transformers` for the other one, whose search ends by
+    the same rule if its `early_stopping` is "never".
     """
     if beams < 1:
         raise ConfigError(f"a search needs beams, got {beams}; 1 is greedy decoding")
@@ -94,7 +98,8 @@ def beam_search(
     first_rows = beams * jnp.arange(batch_size)[:, None]
 
     def normalised(live: _Answers, size: int | Array) -> _Answers:
-        return live._replace(scores=live.scores / ((5 + size) / 6) ** length_penalty)
+        longer = (length_offset + size) / (length_offset + 1)
+        return live._replace(scores=live.scores / longer**length_penalty)
 
     def running(loop: _Loop) -> Array:
         # Scores are negative: what is still to come is best at one end or the other.
@@ -103,10 +108,9 @@ def beam_search(
 
     def step(loop: _Loop) -> _Loop:
         logits, state = step_fn(loop.state, loop.ids, loop.index)
-        logits = logits.astype(jnp.float32)
-        written = loop.live.tokens.reshape(-1, length)
-        allowed = logits if constraint is None else constraint(logits, loop.index, written)
-        gained = allowed - jax.nn.logsumexp(logits, axis=-1, keepdims=True)
+        gained = jax.nn.log_softmax(logits.astype(jnp.float32))
+        if constraint is not None:
+            gained = constraint(gained, loop.index, loop.live.tokens.reshape(-1, length))
 
         # An EOS a beam at most: among twice as many continuations are enough that go on.
         totals = (loop.live.scores.reshape(-1, 1) + gained).reshape(batch_size, -1)
