@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unified_io.errors import ConfigError, DataError, unknown
+from unified_io.pieces import spelled
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -83,6 +84,10 @@ class ChatVocabulary:
             if id < pieces and not self._pieces.is_control(id):
                 kept.append(id)
         return self._pieces.decode(kept)
+
+    def pieces(self) -> dict[bytes, list[int]]:
+        """As `pieces.spelled`; added tokens are no text."""
+        return spelled(self._pieces, self._pieces.get_piece_size())
 
     @property
     def _pieces(self) -> "SentencePieceProcessor":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from unified_io.errors import ConfigError, DataError, unknown
+from unified_io.pieces import spelled
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -143,18 +144,8 @@ class Vocabulary:
         return _processor(self.path, self.base_size).decode(kept)
 
     def pieces(self) -> dict[bytes, list[int]]:
-        """Returns the ids of every piece of text in UTF-8, a space in front of those that begin a word.
-
-        The ids that stand for no text (padding, EOS, unknown) are left out, and bytes that are a piece of their own.
-        """
-        processor, found, single = _processor(self.path, self.base_size), {}, {}
-        for id in range(self.used_size):
-            piece = processor.id_to_piece(id)
-            if processor.is_byte(id):
-                single[bytes([int(piece[3:5], 16)])] = [id]
-            elif not (processor.is_control(id) or processor.is_unknown(id)):
-                found.setdefault(piece.replace("▁", " ").encode(), []).append(id)
-        return single | found
+        """As `pieces.spelled`."""
+        return spelled(_processor(self.path, self.base_size), self.used_size)
 
     def special_id(self, word: str) -> int:
         """Returns the id of a special word, e.g. "<image_input>"."""

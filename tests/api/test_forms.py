@@ -10,6 +10,7 @@ import pytest
 
 from unified_io import structures
 from unified_io.api import forms
+from unified_io.chat_vocab import ChatVocabulary
 from unified_io.errors import ConfigError
 from unified_io.generation.decode import decode
 from unified_io.generation.sampling import Sampler
@@ -93,20 +94,20 @@ def test_forms_have_names():
         forms.named("boxes", None)
 
 
-def written(form, seed, length=48):
+def written(form, seed, length=48, vocabulary=VOCABULARY, size=VOCABULARY.size, end=EOS):
     """What is written in a form at random."""
     tokens, _ = decode(
-        lambda state, ids, index: (jnp.zeros((1, VOCABULARY.size)), state),
+        lambda state, ids, index: (jnp.zeros((1, size)), state),
         0,
         batch_size=1,
         length=length,
         sampler=Sampler(),
         rng=jax.random.key(seed),
-        eos_id=EOS,
-        constraint=forms.named(form, VOCABULARY),
+        eos_id=end,
+        constraint=forms.named(form, vocabulary, end),
     )
-    assert EOS in np.asarray(tokens[0]), "it does not end"
-    return VOCABULARY.decode(np.asarray(tokens[0]))
+    assert end in np.asarray(tokens[0]), "it does not end"
+    return vocabulary.decode(tokens[0, : tokens[0].tolist().index(end)])
 
 
 def test_an_answer_is_one_of_some_texts():
@@ -126,6 +127,16 @@ def test_an_answer_is_json_of_a_schema():
     for seed in range(6):
         found = json.loads(written({"json_schema": schema}, seed))
         assert 1 <= len(found) <= 3 and set(found) <= {"cat", "dog"}
+
+
+def test_a_chat_vocabulary_writes_in_forms_of_words():
+    """Its end is another token, and its table may have rows to spare."""
+    chat = ChatVocabulary(added=("<RS>",))
+    options = {"vocabulary": chat, "size": chat.rows + 9, "end": chat.token("</s>")}
+    found = {written({"one_of": ["cat", "red cube", "42"]}, seed, **options) for seed in range(24)}
+    assert found <= {"cat", "red cube", "42"} and len(found) > 1
+    with pytest.raises(ConfigError, match="no form 'boxes'; give one of regex"):
+        forms.named("boxes", chat, chat.token("</s>"))
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
+from unified_io.chat_vocab import ChatVocabulary
 from unified_io.errors import ConfigError, unknown
 from unified_io.generation.constraints import Constraint, automaton, chain, groups, prefer, schedule
 from unified_io.structures import COCO_PARTS, keypoints_to_text
 from unified_io.vocab import EOS, Vocabulary
 
 BOX = 4
+Words = Vocabulary | ChatVocabulary
 
 
 @functools.lru_cache(maxsize=64)
@@ -72,15 +74,16 @@ _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
 _MOST_STATES = 1024
 
 
-def named(form: str | Mapping[str, Any], vocabulary: Vocabulary | None) -> Constraint:
+def named(form: str | Mapping[str, Any], vocabulary: Words | None, end: int | None = EOS) -> Constraint:
     """Returns a form.
 
     Args:
       form: Its name, one of FORMS; or one of GRAMMARS with what it takes, such as {"one_of": ["cat", "dog"]}.
       vocabulary: Of what is written.
+      end: The token that ends it.
 
     Raises:
-      ConfigError: There is no such form, or what is written has no vocabulary of words, or one of another model's.
+      ConfigError: There is no such form, or what is written has no vocabulary of words, or none for places.
     """
     if not isinstance(form, str) and len(form) != 1:
         raise ConfigError(f"constraint {form!r} is to be one of {', '.join(GRAMMARS)} with what it takes")
@@ -88,43 +91,46 @@ def named(form: str | Mapping[str, Any], vocabulary: Vocabulary | None) -> Const
     known = FORMS if isinstance(form, str) else GRAMMARS
     if name not in known:
         raise unknown("form of an answer", str(name), known)
-    if vocabulary is None:
+    if vocabulary is None or end is None:
         raise ConfigError(f"the form {name!r} is one of text; leave constraint out")
-    if not hasattr(vocabulary, "pieces"):
-        raise ConfigError(f"this model can not be held to the form {name!r}; leave constraint out")
     if isinstance(form, str):
+        if isinstance(vocabulary, ChatVocabulary):
+            raise ConfigError(
+                f"this model has no words for places, and no form {name!r}; give one of {', '.join(GRAMMARS)}"
+            )
         return FORMS[name](vocabulary)
     try:
         pattern = GRAMMARS[name](content)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"constraint {form!r} can not be read ({error})") from error
-    return matching(vocabulary, pattern)
+    return matching(vocabulary, pattern, end)
 
 
 @functools.lru_cache(maxsize=64)
-def matching(vocabulary: Vocabulary, pattern: str) -> Constraint:
-    """Returns what holds a whole answer to a regular expression.
+def matching(vocabulary: Words, pattern: str, end: int) -> Constraint:
+    """Returns what holds a whole answer, which `end` ends, to a regular expression.
 
     Raises:
       ConfigError: It is none, or takes an automaton of too many states.
     """
     try:
-        index = _outlines().Index(f" ?({pattern})", _lexicon(vocabulary))
+        index = _outlines().Index(f" ?({pattern})", _lexicon(vocabulary, end))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the form {pattern!r} is none that the vocabulary can write ({error})") from error
     transitions, first = index.get_transitions(), index.get_initial_state()
     numbers = {state: i for i, state in enumerate([first, *(s for s in transitions if s != first)])}
     if len(numbers) > _MOST_STATES:
         raise ConfigError(f"the form has {len(numbers)} states, the most is {_MOST_STATES}; make it simpler")
-    following = np.full((len(numbers), vocabulary.size), -1)
+    width = 1 + max(max(tokens) for tokens in transitions.values())
+    following = np.full((len(numbers), width), -1)
     for state, tokens in transitions.items():
         following[numbers[state], list(tokens)] = [numbers[after] for after in tokens.values()]
     return automaton(following)
 
 
 @functools.lru_cache(maxsize=8)
-def _lexicon(vocabulary: Vocabulary) -> Any:
-    return _outlines().Vocabulary(EOS, vocabulary.pieces())
+def _lexicon(vocabulary: Words, end: int) -> Any:
+    return _outlines().Vocabulary(end, vocabulary.pieces())
 
 
 def _outlines() -> Any:

@@ -12,7 +12,6 @@ from unified_io.errors import ConfigError, unknown
 from unified_io.generation import constraints
 from unified_io.generation.constraints import Constraint
 from unified_io.generation.sampling import Sampler
-from unified_io.vocab import Vocabulary
 
 Progress = Callable[[int, int], None]
 """(how much is done, how much there is): called now and then during long work."""
@@ -145,7 +144,7 @@ class Options:
         told = {name: getattr(self, name) for name in _DRAWING if getattr(self, name) is not None}
         return dataclasses.replace(default, **told)
 
-    def allowed(self, vocabulary: Vocabulary | None = None, end: int | None = None) -> Constraint | None:
+    def allowed(self, vocabulary: forms.Words | None = None, end: int | None = None) -> Constraint | None:
         """Returns the constraint behind what forbids repetition and an early end; the same object for the same options.
 
         Args:
@@ -154,7 +153,7 @@ class Options:
         """
         form = self.constraint
         if form is not None and not callable(form):
-            form = forms.named(form, vocabulary)
+            form = forms.named(form, vocabulary, end)
         shortest = self.min_length if end is not None else 0
         if (self.repetition_penalty, self.no_repeat_ngram, shortest) == (1, 0, 0):
             return form

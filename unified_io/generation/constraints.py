@@ -78,11 +78,11 @@ def groups(members: Bool[np.ndarray, " V"], size: int, eos_id: int) -> Constrain
     return schedule(np.stack([between] + [inside] * (size - 1)), repeat=True)
 
 
-def automaton(following: Int[np.ndarray, "S V"]) -> Constraint:
+def automaton(following: Int[np.ndarray, "S v"]) -> Constraint:
     """Allows what an automaton accepts, which begins in state 0.
 
     Args:
-      following: The state after token v in state s, -1 where v is forbidden.
+      following: The state after token v in state s, -1 where v is forbidden; as tokens are that it has no column for.
 
     Raises:
       ConfigError: A state allows nothing.
@@ -101,7 +101,8 @@ def automaton(following: Int[np.ndarray, "S V"]) -> Constraint:
             return jnp.where(after >= 0, after, states)  # a row that has ended writes what it likes
 
         states = jax.lax.fori_loop(0, index, step, jnp.zeros(len(tokens), jnp.int32))
-        return jnp.where(table[states] >= 0, logits, -jnp.inf)
+        spare = logits.shape[-1] - table.shape[1]
+        return jnp.where(jnp.pad(table[states] >= 0, ((0, 0), (0, spare))), logits, -jnp.inf)
 
     return apply
 

@@ -10,7 +10,7 @@ from unified_io.connectors.base import ConnectorConfig
 from unified_io.connectors.linear import PooledToTokensConfig
 from unified_io.connectors.resampler import ResamplerConfig
 
-NUMBERS = (1, 2, 4, 8)
+NUMBERS = (1, 2, 4, 8, 16)
 ARMS = tuple(
     f"{task}, {read}, {number}"
     for task in ("one digit", "three digits")
