@@ -71,7 +71,9 @@ class Parts:
         """Returns the media of a kind by split, as their encoder's features."""
         path = self.folder / f"{kind}.npz"
         if not path.is_file():
-            np.savez(path, **self._encode(kind))
+            part = path.with_suffix(".part.npz")
+            np.savez(part, **self._encode(kind))
+            part.replace(path)
         with np.load(path) as stored:
             return {
                 name.removesuffix("/values"): Media(stored[name], stored[name.replace("values", "labels")])
