@@ -96,6 +96,25 @@ def test_s3(batch, activation):
     np.testing.assert_allclose(soft, dense(hidden, p["spread"]).reshape(2, 4, 3), atol=1e-5)
 
 
+def test_s3_drops_after_both_matrices(batch):
+    """Of numbers that pass both matrices as they are a quarter is left, four times as large."""
+    config = PooledToTokensConfig(
+        num_tokens=50, out_width=20, pool="given", hidden_dim=1000, dropout_rate=0.5
+    )
+    eye = {"kernel": np.eye(1000, dtype=np.float32), "bias": np.zeros(1000, np.float32)}
+    params = {"hidden": eye, "spread": eye}
+    given = np.ones((2, 1000), np.float32)
+    soft = PooledToTokens(config).apply(
+        {"params": params},
+        *batch[:2],
+        pooled=given,
+        deterministic=False,
+        rngs={"dropout": jax.random.key(0)},
+    )
+    np.testing.assert_array_equal(np.unique(soft), [0, 4])
+    assert 0.2 < np.mean(np.asarray(soft) > 0) < 0.3
+
+
 def test_the_mean_of_real_tokens_cut_into_tokens(batch):
     tokens, mask, _ = batch
     soft, p = run(PooledToTokens(PooledToTokensConfig(num_tokens=4, out_width=3, token_width=5)), batch)

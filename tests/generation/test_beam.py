@@ -198,6 +198,20 @@ def test_it_goes_on_while_a_longer_answer_may_still_win():
         np.testing.assert_allclose(scores[0, 0], np.log(score), rtol=1e-5)
 
 
+def test_it_goes_on_while_a_short_answer_may_still_be_among_the_best():
+    """Token 2 then EOS has probability 0.04; 2, 2 and EOS 0.36, more even where every token costs."""
+    probabilities = jnp.array([[0.0, 0.6, 0.4], [0.0, 0.1, 0.9], [0.0, 1.0, 0.0]])
+
+    def step(state, ids, index):
+        return jnp.log(probabilities[jnp.minimum(index, 2)])[None] * jnp.ones((2, 1)), state
+
+    tokens, scores = beam_search(
+        step, None, batch_size=1, beams=2, length=8, eos_id=EOS, length_penalty=-1.0, length_offset=0
+    )
+    np.testing.assert_array_equal(tokens[0, :, :4], [[EOS, 0, 0, 0], [2, 2, EOS, 0]])
+    np.testing.assert_allclose(scores[0], [np.log(0.6), 3 * np.log(0.36)], rtol=1e-5)
+
+
 def test_the_state_follows_its_beam_along_the_axis_that_is_told():
     """The rows of this cache are on its second axis, and half of it is the same for all beams of a row."""
 
