@@ -38,6 +38,8 @@ def test_the_example_of_the_docstring(path):
         ("d" * 101, ["[UNK]"]),
         ("", []),
         (" \t\n dog\x00", ["dog"]),
+        ("dog" + "s" * 97, ["dog", *["##s"] * 97]),
+        ("dog" + "s" * 98, ["[UNK]"]),
         ("[SEP]", ["[UNK]"] * 3),  # written out it is no end
     ],
 )
