@@ -1,7 +1,11 @@
 """Runs that hold in few bits what they do not train: what they say, what moves, what they leave, how they go on."""
 
 import dataclasses
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -65,10 +69,8 @@ def batch():
     return assemble([x.features for x in prepared], made, MODEL.inputs, MODEL.targets)
 
 
-@pytest.mark.parametrize("storage", ["int8", "nf4"])
-def test_loss_and_gradients_are_those_of_the_weights_that_are_meant(storage, params, batch, tmp_path, begins):
-    """The loss is near that of the full weights; trained parameters learn as beside the meant weights."""
-    stage = job(tmp_path / "run", begins, frozen_storage=storage)
+def held_and_meant(stage, params):
+    """Parameters trained and not, and the latter as they are held and as the weights that are meant."""
     parts = stage.apart._divided(params)
     held = stage.apart._held(parts[1])
     meant = jax.tree.map(
@@ -77,6 +79,13 @@ def test_loss_and_gradients_are_those_of_the_weights_that_are_meant(storage, par
         parts[1],
         is_leaf=is_held,
     )
+    return parts, held, meant
+
+
+@pytest.mark.parametrize("storage", ["int8", "nf4"])
+def test_loss_and_gradients_are_those_of_the_weights_that_are_meant(storage, params, batch, tmp_path, begins):
+    """The loss is near that of the full weights; trained parameters learn as beside the meant weights."""
+    parts, held, meant = held_and_meant(job(tmp_path / "run", begins, frozen_storage=storage), params)
     loss = loss_of(MODEL, 0.0)
 
     def learned(rest):
@@ -131,6 +140,40 @@ def test_a_run_does_not_go_on_beside_other_parameters(ran, begins, params, tmp_p
     folders.save(tmp_path / "other", MODEL, other)
     with pytest.raises(CheckpointError, match="does not train are not those it was begun with"):
         job(folder, tmp_path / "other", total_steps=6).train()
+
+
+ON_FOUR_DEVICES = """
+import sys
+from train.test_apart import job
+from unified_io.train.mesh import MeshConfig
+
+begins, meant, folder = sys.argv[1:]
+for name, given in (("held", {}), ("meant", {"frozen_storage": None, "initial_params": {"": meant}})):
+    job(f"{folder}/{name}", begins, mesh=MeshConfig(data=2, fsdp=2), **given).train()
+"""
+
+
+@pytest.mark.slow
+def test_several_devices_learn_beside_what_is_held(params, begins, tmp_path):
+    """Trained parameters end as they do beside the weights that are meant, divided over the devices."""
+    parts, _, meant = held_and_meant(job(tmp_path / "run", begins), params)
+    folders.save(tmp_path / "meant", MODEL, pytree.together(parts[0], meant))
+    tests = Path(__file__).resolve().parents[1]
+    environment = os.environ | {
+        "JAX_NUM_CPU_DEVICES": "4",
+        "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)]),
+        "JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir,
+    }
+    command = [sys.executable, "-c", ON_FOUR_DEVICES, *map(str, (begins, tmp_path / "meant", tmp_path))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    one, other = (pytree.named_leaves(folders.load(tmp_path / n / "model").params) for n in ("held", "meant"))
+    moved = {
+        name for name, leaf in one.items() if not np.array_equal(leaf, pytree.named_leaves(params)[name])
+    }
+    assert moved and all("/lora_" in name for name in moved)
+    for name in moved:
+        np.testing.assert_allclose(one[name], other[name], atol=1e-5, err_msg=name)
 
 
 def test_a_plan_counts_eight_bits_a_weight_and_no_state_of_what_is_held(begins, tmp_path):
