@@ -87,15 +87,22 @@ class Bench:
         ]
 
     def teach(
-        self, config: ConnectedLMConfig, examples: Sequence[Example], given: Any = None
+        self, config: ConnectedLMConfig, examples: Sequence[Example], given: Any = None, longer: int = 1
     ) -> tuple[Any, float]:
-        """Trains all connectors of a network and nothing else; returns all parameters and the loss at the end."""
+        """Trains all connectors of a network and nothing else; returns all parameters and the loss at the end.
+
+        Args:
+          config: The network.
+          examples: What it learns from.
+          given: The frozen parameters, where they are not those of the language model.
+          longer: Times as many steps as others take.
+        """
         soft = max(medium.slot_size for medium in config.inputs if medium.name != "text")
         trained = tuple(medium.connector_key for medium in config.inputs if medium.name != "text")
         lesson = Lesson(
             config=config,
             trained=tuple(f"shared_{name}" for name in trained),
-            steps=self.scale.connector_steps,
+            steps=self.scale.connector_steps * longer,
             prompt=_EACH * (_FRAME + soft),
         )
         frozen = self.language if given is None else given

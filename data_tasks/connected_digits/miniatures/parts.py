@@ -99,7 +99,7 @@ class Parts:
     def _encode(self, kind: str) -> dict[str, np.ndarray]:
         shown, learnt, classes = self._media(kind)
         job = ClassifierJob(
-            total_steps=self.scale.encoder_steps,
+            total_steps=self.scale.encoder_steps * (DIGITS if kind == "strip" else 1),
             optimizer=OptimizerConfig(
                 learning_rate=ScheduleConfig("constant * linear_warmup * cosine_decay", 1e-3, 50),
                 weight_decay=0.05,
@@ -120,7 +120,7 @@ class Parts:
         """The media to be encoded, those that the encoder learns from, and its classes."""
         source, scale, seed = self.source, self.scale, self.seed
         if kind == "image":
-            return media.pictures(source), media.moved(source, 10 * scale.strips // 5, seed), (10,)
+            return media.pictures(source), media.moved(source, scale.strips, seed), (10,)
         if kind == "strip":
             train = media.strips(source, scale.strips, "train", seed)
             test = media.strips(source, scale.asked, "test", 0)  # the same for every seed

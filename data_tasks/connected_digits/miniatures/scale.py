@@ -11,7 +11,7 @@ class Scale:
       language_steps: Of the language model.
       sentences: That it learns from.
       encoder_steps: Of an encoder.
-      strips: Pictures of three digits to learn from.
+      strips: Pictures of three digits to learn from, which take three times as many steps; and of moved single digits.
       connector_steps: Of a connector.
       asked: Questions of a kind at most, for each seed.
     """
@@ -19,7 +19,7 @@ class Scale:
     language_steps: int = 500
     sentences: int = 12_000
     encoder_steps: int = 400
-    strips: int = 2_500
+    strips: int = 5_000
     connector_steps: int = 250
     asked: int = 256
 
