@@ -146,6 +146,9 @@ def test_the_client_of_openai_chats(client, model):
     expected = model.generate("text", text="say", seed=2, max_length=7, **DRAW)
     assert said.choices[0].message.content == expected and said.object == "chat.completion"
     assert said.choices[0].finish_reason == ("length" if said.usage.completion_tokens == 7 else "stop")
+    fields = model.read({"text": "say"}, "text")
+    read = len(model.config.input("text").preprocess(fields, seed=0, training=False)["tokens"])
+    assert said.usage.prompt_tokens == read == said.usage.total_tokens - said.usage.completion_tokens
 
 
 def test_the_client_of_openai_shows_speaks_and_remembers(client, model):

@@ -39,6 +39,12 @@ class Call:
     constraint: Constraint | None
     length: int
 
+    @property
+    def read(self) -> int:
+        """Tokens of the first prompt, those of media too."""
+        batch, rows, *_ = self.begun
+        return int(np.count_nonzero(batch["encoder"]["segment_ids"][rows[0]]))
+
 
 class Generating(Engine):
     """Writes any target modality."""

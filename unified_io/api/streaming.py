@@ -19,13 +19,14 @@ class Partial:
     """An output of which a part is written.
 
     Attributes:
+      read: How many tokens of the prompt were read, those of media too.
       tokens: How many tokens are written.
       of: The most there can be.
       done: Whether this is the whole output, the one that `generate` returns.
     """
 
-    def __init__(self, tokens: int, of: int, done: bool, show: Callable[[], Any]):
-        self.tokens, self.of, self.done, self._show = tokens, of, done, show
+    def __init__(self, read: int, tokens: int, of: int, done: bool, show: Callable[[], Any]):
+        self.read, self.tokens, self.of, self.done, self._show = read, tokens, of, done, show
 
     @functools.cached_property
     def value(self) -> Any:
@@ -80,7 +81,7 @@ class Streaming(Generating):
             written = call.target.written(np.asarray(rendered[0]), count)
             return self._present(call.target, call.target.detokenize(written))
 
-        return Partial(count, call.length, done, show)
+        return Partial(call.read, count, call.length, done, show)
 
     def _follow(self, call: Call, every: int) -> Iterator[Partial]:
         functions = compiled(call.config)

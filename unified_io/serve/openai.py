@@ -59,7 +59,11 @@ async def chat(asking: Asking, body: Body) -> Response:
     text = await run_in_threadpool(lambda: partial.value)
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(partial)}
-    usage = {"prompt_tokens": 0, "completion_tokens": partial.tokens, "total_tokens": partial.tokens}
+    usage = {
+        "prompt_tokens": partial.read,
+        "completion_tokens": partial.tokens,
+        "total_tokens": partial.read + partial.tokens,
+    }
     return JSONResponse({"object": "chat.completion", **about, "choices": [choice], "usage": usage})
 
 
