@@ -48,7 +48,7 @@ class ConnectedLMConfig(UnifiedIOConfig):
 
     @property
     def length_offset(self) -> int:
-        """As `UnifiedIOConfig.length_offset`: none, as the published settings of all four systems mean it."""
+        """As `UnifiedIOConfig.length_offset`: none, as X-InstructBLIP and Lynx mean their settings."""
         return 0
 
     @property

@@ -24,12 +24,9 @@ ARMS = tuple(
 def run(bench: Bench, arm: str) -> Outcome:
     """Trains a connector that gives so many soft tokens, and asks for the digit or for all three."""
     task, read, number = arm.split(", ")
-    connector, kind = _connector(read, int(number)), "image" if task == "one digit" else "strip"
-    config, train, test = (
-        system(bench.medium(kind, connector)),
-        bench.split(kind, "train"),
-        bench.split(kind, "test"),
-    )
+    kind = "image" if task == "one digit" else "strip"
+    config = system(bench.medium(kind, _connector(read, int(number))))
+    train, test = bench.split(kind, "train"), bench.split(kind, "test")
     if kind == "image":
         params, _ = bench.teach(config, bench.naming(kind, train))
         return {"right": bench.right(config, params, bench.naming(kind, test))}

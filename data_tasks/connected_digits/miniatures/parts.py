@@ -120,9 +120,9 @@ class Parts:
         """The media to be encoded, those that the encoder learns from, and its classes."""
         source, scale, seed = self.source, self.scale, self.seed
         if kind == "image":
-            return media.pictures(source), media.moved(source, scale.strips, seed), (10,)
+            return media.pictures(source), media.moved(source, scale.pictures, seed), (10,)
         if kind == "strip":
-            train = media.strips(source, scale.strips, "train", seed)
+            train = media.strips(source, scale.pictures, "train", seed)
             test = media.strips(source, scale.asked, "test", 0)  # the same for every seed
             return {"train": train, "test": test}, train, (10,) * DIGITS
         heard = media.sounds(source)
